@@ -1,0 +1,35 @@
+/*
+ * buffer.h: bytes that grow, up to a bound.
+ *
+ * For one thread at a time; the owner frees it with buffer_free(). A buffer that ran out of memory or over its bound
+ * says so in `failed`, once and for good: writers need not check each call, only the end result.
+ */
+#ifndef BUFFER_H
+#define BUFFER_H
+
+#include <stdint.h>
+
+#include "slice.h"
+
+struct buffer {
+	char *at;
+	size_t len, cap; /* bytes used, bytes allocated */
+	size_t max;      /* bytes it may hold; 0 = no bound of its own */
+	bool failed;     /* something did not fit: what it holds is not to be used */
+};
+
+/* Makes room for `more` bytes after len. False (and failed) when there is none. */
+bool buffer_reserve(struct buffer *b, size_t more);
+void buffer_add(struct buffer *b, const void *bytes, size_t len);
+void buffer_add_slice(struct buffer *b, struct slice text);
+void buffer_add_text(struct buffer *b, const char *text);
+/* In decimal digits. */
+void buffer_add_number(struct buffer *b, uint64_t number);
+/* Formats as printf does. One call adds at most 1,023 bytes; more sets failed. */
+void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Forgets the first n bytes, of len at most; the rest moves to the front. */
+void buffer_consume(struct buffer *b, size_t n);
+/* Gives the memory back; the buffer is empty, sound and usable again, its bound kept. */
+void buffer_free(struct buffer *b);
+
+#endif
