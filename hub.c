@@ -1,0 +1,263 @@
+/*
+ * hub.c: opening and closing, history and forgetting, what workers take; see hub.h. The rest of the hub is in hub_publish.c,
+ * hub_subscribe.c and hub_presence.c.
+ */
+#include "hub_state.h"
+
+#include <stdlib.h>
+
+struct hub *hub_open(const struct hub_limits *limits, const unsigned char seed[32])
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	struct hub *hub = malloc(sizeof *hub);
+	uint64_t key[2];
+
+	if (!hub)
+		return NULL;
+	*hub = (struct hub){.limits = *limits};
+	for (int i = 0; i < EPOCH_SIZE; i++)
+		hub->epoch[i] = digits[seed[i] % (sizeof digits - 1)];
+	memcpy(key, seed + 16, sizeof key);
+	hub->queue.next = hub->queue.previous = &hub->queue;
+	hub->lingering.next = hub->lingering.previous = &hub->lingering;
+	if (audience_table_open(&hub->audiences, key))
+		hub->everyone = audience_get(&hub->audiences, AUDIENCE_EVERYONE, slice_of(""), 0);
+	if (!hub->everyone || pthread_mutex_init(&hub->lock, NULL) != 0) {
+		audience_table_close(&hub->audiences);
+		free(hub);
+		return NULL;
+	}
+	return hub;
+}
+
+const char *hub_epoch(const struct hub *hub)
+{
+	return hub->epoch;
+}
+
+uint64_t hub_seq(const struct hub *hub)
+{
+	return atomic_load_explicit(&hub->seq, memory_order_acquire);
+}
+
+/* ---- history: what is retained, in one queue, so that the oldest of all goes first */
+
+struct dropping {
+	struct hub *hub;
+	struct audience *audience;
+};
+
+static void dropped(void *context, struct message *m)
+{
+	const struct dropping *d = context;
+	struct retained *r = m->retained;
+
+	while (r->audience != d->audience)
+		r++;
+	r->previous->next = r->next;
+	r->next->previous = r->previous;
+	r->audience = NULL;
+	d->hub->retained_bytes -= sizeof(struct node);
+	if (--m->keepers == 0) {
+		d->hub->retained_bytes -= message_cost(m);
+		d->hub->retained--;
+	}
+}
+
+void hub_retain(struct hub *hub, struct message *m, struct retained *r, struct audience *a)
+{
+	*r = (struct retained){.next = &hub->queue, .previous = hub->queue.previous, .audience = a};
+	r->previous->next = r;
+	hub->queue.previous = r;
+	hub->retained_bytes += sizeof(struct node);
+	if (m->keepers++ == 0) {
+		hub->retained_bytes += message_cost(m);
+		hub->retained++;
+	}
+}
+
+void hub_trim(struct hub *hub, struct audience *a, int64_t now)
+{
+	log_trim(&a->log, now, hub->limits.history_count, dropped, &(struct dropping){hub, a});
+}
+
+/* What is transient is in no queue and no bound: it stays behind what is retained for no longer than a sweep. */
+static void sweep_audience(struct hub *hub, struct audience *a, int64_t now)
+{
+	hub_trim(hub, a, now);
+	if (log_has_transient(&a->log))
+		log_compact(&a->log, now, dropped, &(struct dropping){hub, a});
+	hub_forget_if_idle(hub, a, now);
+}
+
+void hub_bound_history(struct hub *hub)
+{
+	while (hub->retained_bytes > hub->limits.history_bytes && hub->queue.next != &hub->queue) {
+		struct audience *a = hub->queue.next->audience;
+
+		log_drop_oldest(&a->log, dropped, &(struct dropping){hub, a});
+	}
+}
+
+/* Its floor is remembered for as long as a reader may come back to it, then it goes into the one of all forgotten. */
+void hub_forget_if_idle(struct hub *hub, struct audience *a, int64_t now)
+{
+	if (a->rosters || a->lingers || a->barred != INT64_MIN || a->log.first != a->log.last || a->kind == AUDIENCE_EVERYONE)
+		return;
+	if (a->log.floor > hub->forgotten_floor) {
+		if (now - a->touched <= hub->limits.history_ttl)
+			return;
+		hub->forgotten_floor = a->log.floor;
+	}
+	audience_remove(&hub->audiences, a);
+}
+
+void hub_sweep(struct hub *hub, int64_t now)
+{
+	struct audience_table *t = &hub->audiences;
+	size_t slice;
+
+	pthread_mutex_lock(&hub->lock);
+	idempotency_expire(&hub->keys, now);
+	linger_expire(hub, now);
+	slice = t->buckets / 256 + 1;
+	while (slice--) {
+		hub->swept = hub->swept + 1 < t->buckets ? hub->swept + 1 : 0;
+		for (struct audience *a = t->bucket[hub->swept], *next; a; a = next) {
+			next = a->next;
+			sweep_audience(hub, a, now);
+		}
+	}
+	pthread_mutex_unlock(&hub->lock);
+}
+
+/* ---- inboxes */
+
+bool hub_add_inbox(struct hub *hub, struct inbox *inbox, void (*wake)(void *), void *context)
+{
+	if (hub->inboxes == HUB_MAX_INBOXES)
+		return false;
+	*inbox = (struct inbox){.wake = wake, .context = context, .index = hub->inboxes};
+	hub->inbox[hub->inboxes++] = inbox;
+	return true;
+}
+
+static void take_marked(struct inbox *inbox, void (*ready)(void *, struct reader *))
+{
+	while (inbox->marked) {
+		struct reader *r = inbox->marked;
+
+		inbox_unmark(r);
+		ready(inbox->context, r);
+	}
+}
+
+/* Takes the rosters off the inbox; those without readers go. */
+static struct roster *take_stirred(struct inbox *inbox)
+{
+	struct roster *taken = NULL;
+
+	while (inbox->stirred) {
+		struct roster *roster = inbox->stirred;
+
+		inbox->stirred = roster->next_stirred;
+		roster->stirred = false;
+		if (roster->newest) {
+			roster->next_taken = taken;
+			taken = roster;
+		} else {
+			roster_settle(roster);
+		}
+	}
+	return taken;
+}
+
+/* Without the lock: the rings, and when they go, are this thread's own. */
+static void walk(const struct roster *taken, void *context, void (*ready)(void *, struct reader *))
+{
+	for (; taken; taken = taken->next_taken) {
+		struct subscription *s = taken->newest;
+
+		do {
+			ready(context, s->reader);
+			s = s->older;
+		} while (s != taken->newest);
+	}
+}
+
+void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (*ready)(void *, struct reader *))
+{
+	struct roster *taken = NULL;
+
+	if (!atomic_load(&inbox->pending[urgency]))
+		return;
+	pthread_mutex_lock(&hub->lock);
+	atomic_store(&inbox->pending[urgency], false);
+	inbox->round[urgency] = atomic_load(&inbox->behind[urgency]);
+	if (urgency == URGENT)
+		take_marked(inbox, ready);
+	else
+		taken = take_stirred(inbox);
+	pthread_mutex_unlock(&hub->lock);
+	walk(taken, inbox->context, ready);
+}
+
+bool hub_is_congested(const struct hub *hub)
+{
+	for (unsigned i = 0; i < hub->inboxes; i++)
+		for (int u = 0; u < URGENCIES; u++)
+			if (atomic_load(&hub->inbox[i]->behind[u]) > hub->limits.max_lag / 2)
+				return true;
+	return false;
+}
+
+void hub_wake_all(const struct hub *hub)
+{
+	for (unsigned i = 0; i < hub->inboxes; i++)
+		hub->inbox[i]->wake(hub->inbox[i]->context);
+}
+
+static void announce_calm(struct hub *hub)
+{
+	if (atomic_load(&hub->awaiting_calm) && !hub_is_congested(hub) && atomic_exchange(&hub->awaiting_calm, false))
+		hub_wake_all(hub);
+}
+
+/* Asks first, then looks: either the one who asks or the worker that ends the last round sees both. */
+void hub_await_calm(struct hub *hub)
+{
+	atomic_store(&hub->awaiting_calm, true);
+	announce_calm(hub);
+}
+
+void hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency)
+{
+	if (!inbox->round[urgency])
+		return;
+	atomic_fetch_sub(&inbox->behind[urgency], inbox->round[urgency]);
+	inbox->round[urgency] = 0;
+	announce_calm(hub);
+}
+
+struct hub_figures hub_figures(struct hub *hub)
+{
+	struct hub_figures figures;
+
+	pthread_mutex_lock(&hub->lock);
+	figures = (struct hub_figures){.presence = hub_presence(hub), .seq = hub_seq(hub), .audiences = hub->audiences.count,
+	                               .retained = hub->retained, .retained_bytes = hub->retained_bytes,
+	                               .publishes = hub->publishes, .keys = hub->keys.count};
+	pthread_mutex_unlock(&hub->lock);
+	return figures;
+}
+
+void hub_close(struct hub *hub)
+{
+	linger_expire(hub, INT64_MAX);
+	for (unsigned i = 0; i < hub->inboxes; i++)
+		(void)take_stirred(hub->inbox[i]); /* no reader is left: all of them go */
+	audience_table_close(&hub->audiences);
+	idempotency_free(&hub->keys);
+	pthread_mutex_destroy(&hub->lock);
+	free(hub);
+}

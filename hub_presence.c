@@ -1,0 +1,200 @@
+/* hub_presence.c: who is there: lingering pollers, counts, lists and kicks. The declarations are hub.h's and hub_state.h's. */
+#include <stdlib.h>
+
+#include "hub_state.h"
+
+void presence_changed(struct hub *hub, const struct audience *uid, uint32_t before)
+{
+	uint32_t after = uid->streams + uid->lingers;
+
+	if (before && !after)
+		atomic_fetch_sub(&hub->users, 1);
+	else if (!before && after)
+		atomic_fetch_add(&hub->users, 1);
+}
+
+static void linger_free(struct hub *hub, struct linger *l, struct linger **link)
+{
+	struct audience *uid = l->uid;
+	uint32_t before = uid->streams + uid->lingers--;
+
+	atomic_fetch_sub(&hub->lingers, 1);
+	*link = l->below;
+	l->previous->next = l->next;
+	l->next->previous = l->previous;
+	free(l);
+	presence_changed(hub, uid, before);
+}
+
+void linger_end(struct hub *hub, struct audience *uid)
+{
+	if (uid->lingering)
+		linger_free(hub, uid->lingering, &uid->lingering);
+}
+
+void linger_begin(struct hub *hub, struct audience *uid, int64_t now)
+{
+	struct linger *l = malloc(sizeof *l);
+	uint32_t before = uid->streams + uid->lingers;
+
+	if (!l)
+		return;
+	*l = (struct linger){.next = &hub->lingering, .previous = hub->lingering.previous, .below = uid->lingering,
+	                     .uid = uid, .until = now + HUB_LINGER_MS};
+	l->previous->next = l;
+	l->next->previous = l;
+	uid->lingering = l;
+	uid->lingers++;
+	atomic_fetch_add(&hub->lingers, 1);
+	presence_changed(hub, uid, before);
+}
+
+void linger_expire(struct hub *hub, int64_t now)
+{
+	while (hub->lingering.next != &hub->lingering && hub->lingering.next->until <= now) {
+		struct linger *l = hub->lingering.next;
+		struct linger **link = &l->uid->lingering;
+
+		while (*link != l)
+			link = &(*link)->below;
+		linger_free(hub, l, link);
+	}
+}
+
+struct hub_presence hub_presence(const struct hub *hub)
+{
+	return (struct hub_presence){atomic_load(&hub->users), atomic_load(&hub->streams) + atomic_load(&hub->lingers)};
+}
+
+uint32_t hub_online(struct hub *hub, struct slice uid)
+{
+	const struct audience *a;
+	uint32_t streams;
+
+	pthread_mutex_lock(&hub->lock);
+	a = audience_find(&hub->audiences, AUDIENCE_UID, uid);
+	streams = a ? a->streams + a->lingers : 0;
+	pthread_mutex_unlock(&hub->lock);
+	return streams;
+}
+
+/* Compares names by their bytes; a name that another starts with comes first. */
+static int compare_names(struct slice a, struct slice b)
+{
+	int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
+
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Puts a uid where it belongs in a page in order; the last one falls off a full page. */
+static size_t page_insert(struct online_uid *page, size_t count, size_t limit, const struct audience *a)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct slice name = {page[middle].name, page[middle].len};
+		int order = compare_names(name, audience_name(a));
+
+		if (order == 0)
+			return count; /* seen before: its bucket was split between two slices of the walk */
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == limit)
+		return count;
+	if (count < limit)
+		count++;
+	memmove(&page[low + 1], &page[low], (count - low - 1) * sizeof *page);
+	page[low].streams = a->streams + a->lingers;
+	page[low].len = a->len;
+	memcpy(page[low].name, a->name, a->len);
+	return count;
+}
+
+size_t hub_online_page(struct hub *hub, struct slice after, size_t limit, struct online_uid *page)
+{
+	enum { SLICE = 1024 }; /* buckets looked at before others may have the lock */
+	size_t count = 0, bucket = 0;
+	bool more = true;
+
+	if (!after.at)
+		after = slice_of("");
+	while (more) {
+		pthread_mutex_lock(&hub->lock);
+		for (size_t end = bucket + SLICE; bucket < end && bucket < hub->audiences.buckets; bucket++)
+			for (const struct audience *a = hub->audiences.bucket[bucket]; a; a = a->next)
+				if (a->kind == AUDIENCE_UID && a->streams + a->lingers && compare_names(audience_name(a), after) > 0)
+					count = page_insert(page, count, limit, a);
+		more = bucket < hub->audiences.buckets;
+		pthread_mutex_unlock(&hub->lock);
+	}
+	return count;
+}
+
+/* Gives every reader of a uid the verdict, unless it has one. */
+static void kick_readers(const struct audience *uid)
+{
+	struct subscription *s = uid->newest;
+
+	if (!s)
+		return;
+	do {
+		unsigned char stays = VERDICT_STAYS;
+
+		(void)atomic_compare_exchange_strong(&s->reader->verdict, &stays, VERDICT_KICKED);
+		inbox_mark(s->reader);
+		s = s->older;
+	} while (s != uid->newest);
+}
+
+/* Bars a uid's tokens and closes its streams; `bye` is owned by the audience from then on. */
+static enum hub_result kick(struct hub *hub, struct slice uid, char **bye, int64_t today, uint32_t *streams)
+{
+	struct audience *a = audience_get(&hub->audiences, AUDIENCE_UID, uid, hub->forgotten_floor);
+	char *before;
+
+	if (!a)
+		return HUB_NO_MEMORY;
+	if (a->barred == INT64_MIN) {
+		if (hub->bars >= HUB_MAX_BARS)
+			return HUB_FULL;
+		hub->bars++;
+	}
+	before = a->bye;
+	a->bye = *bye;
+	*bye = before;
+	if (a->barred < today)
+		a->barred = today; /* a clock that was set back lets nobody in again */
+	*streams = a->streams;
+	while (a->lingering)
+		linger_end(hub, a);
+	kick_readers(a);
+	return HUB_OK;
+}
+
+enum hub_result hub_kick(struct hub *hub, struct slice uid, struct slice reason, int64_t today, uint32_t *streams)
+{
+	char *bye = malloc(reason.len + 1);
+	enum hub_result result;
+
+	if (!bye)
+		return HUB_NO_MEMORY;
+	memcpy(bye, reason.at, reason.len);
+	bye[reason.len] = '\0';
+	pthread_mutex_lock(&hub->lock);
+	result = kick(hub, uid, &bye, today, streams);
+	pthread_mutex_unlock(&hub->lock);
+	free(bye);
+	hub_wake_all(hub);
+	return result;
+}
+
+void hub_bye(struct hub *hub, struct reader *r, struct buffer *out)
+{
+	pthread_mutex_lock(&hub->lock);
+	buffer_add_text(out, r->own[0].audience->bye ? r->own[0].audience->bye : "{}");
+	pthread_mutex_unlock(&hub->lock);
+}

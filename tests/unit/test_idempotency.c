@@ -1,0 +1,117 @@
+/* test_idempotency.c: keys and their receipts: found while they last, gone after, through every size of the ring. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "idempotency.h"
+
+static struct key_digest numbered(uint64_t number)
+{
+	char text[32];
+
+	sprintf(text, "key-%llu", (unsigned long long)number);
+	return idempotency_digest(slice_of(text));
+}
+
+static void add(struct idempotency *i, uint64_t number, int64_t expires)
+{
+	assert_null(idempotency_find(i, numbered(number)));
+	assert_true(idempotency_reserve(i));
+	idempotency_add(i, numbered(number),
+	                (struct receipt){.seq = number, .expires = expires, .streams = 3, .offline = true});
+}
+
+static void a_key_is_known_until_it_expires(void **state)
+{
+	struct idempotency keys = {0};
+	const struct receipt *r;
+
+	(void)state;
+	assert_null(idempotency_find(&keys, numbered(1)));
+	idempotency_expire(&keys, 1000);
+	add(&keys, 1, 100);
+	add(&keys, 2, 110);
+	idempotency_expire(&keys, 99);
+	r = idempotency_find(&keys, numbered(1));
+	assert_non_null(r);
+	assert_int_equal(r->seq, 1);
+	assert_int_equal(r->streams, 3);
+	assert_true(r->offline);
+	idempotency_expire(&keys, 100);
+	assert_null(idempotency_find(&keys, numbered(1)));
+	assert_int_equal(idempotency_find(&keys, numbered(2))->seq, 2);
+	idempotency_free(&keys);
+	assert_null(idempotency_find(&keys, numbered(2)));
+}
+
+static void keys_are_any_bytes(void **state)
+{
+	struct key_digest a = idempotency_digest((struct slice){"a\0b", 3});
+	struct key_digest b = idempotency_digest((struct slice){"a\0c", 3});
+	struct key_digest empty = idempotency_digest((struct slice){"", 0});
+
+	(void)state;
+	assert_memory_not_equal(&a, &b, sizeof a);
+	assert_memory_not_equal(&a, &empty, sizeof a);
+}
+
+/* The ring turns many times, and grows while its first is in its middle. */
+static void it_grows_and_turns(void **state)
+{
+	struct idempotency keys = {0};
+	uint64_t next = 0, oldest = 0;
+
+	(void)state;
+	for (int round = 0; round < 60; round++) {
+		for (int n = 0; n < 50 + round * 4; n++, next++)
+			add(&keys, next, (int64_t)next);
+		oldest += (next - oldest) / 2;
+		idempotency_expire(&keys, (int64_t)oldest - 1);
+		assert_int_equal(keys.count, next - oldest);
+		for (uint64_t n = oldest > 20 ? oldest - 20 : 0; n < next; n++) {
+			const struct receipt *r = idempotency_find(&keys, numbered(n));
+
+			assert_int_equal(r != NULL, n >= oldest);
+			assert_true(!r || r->seq == n);
+		}
+	}
+	assert_true(keys.capacity > 256);
+	idempotency_expire(&keys, INT64_MAX);
+	assert_int_equal(keys.count, 0);
+	idempotency_free(&keys);
+}
+
+static void it_is_bounded(void **state)
+{
+	struct idempotency keys = {0};
+	struct key_digest key = {{0, 0}};
+
+	(void)state;
+	for (uint64_t n = 0; n < IDEMPOTENCY_MAX; n++) {
+		key.word[0] = n;
+		assert_true(idempotency_reserve(&keys));
+		idempotency_add(&keys, key, (struct receipt){.seq = n, .expires = (int64_t)n});
+	}
+	assert_false(idempotency_reserve(&keys));
+	idempotency_expire(&keys, 0);
+	assert_true(idempotency_reserve(&keys));
+	assert_int_equal(idempotency_find(&keys, key)->seq, IDEMPOTENCY_MAX - 1);
+	idempotency_free(&keys);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_is_known_until_it_expires),
+		cmocka_unit_test(keys_are_any_bytes),
+		cmocka_unit_test(it_grows_and_turns),
+		cmocka_unit_test(it_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
