@@ -1,0 +1,13 @@
+/*
+ * pages.h: the pages that are compiled into the binary, or those of --www DIR while one edits. For the worker's own thread.
+ */
+#ifndef PAGES_H
+#define PAGES_H
+
+#include "conn.h"
+
+enum { PAGES_MAX_FILE = 1024 * 1024 }; /* bytes of a file of --www; a longer one is not served */
+
+void pages_serve(struct conn *c);
+
+#endif
