@@ -1,0 +1,83 @@
+# make          builds ./pushsse, static
+# make run      serves the demo
+# make check    the C tests, in seconds; installs nothing
+# make test     installs what the tests need, then runs all of them
+# make bench    measures (CASE=name for one case)
+# make install  to PREFIX, below DESTDIR
+
+CC = cc
+WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes
+CFLAGS = -O2 -g -std=c11 -D_POSIX_C_SOURCE=200809L $(WARNINGS)
+LDFLAGS = -static
+LDLIBS = -lpthread
+PREFIX = /usr/local
+DESTDIR =
+BUILD = build
+
+# The architecture, from the bottom up: each knows only what stands before it.
+PURE = buffer clock hash utf8 sha256 json keyring token body http fields sse
+HUB = message log audience reader inbox idempotency hub hub_publish hub_subscribe hub_presence
+SERVER = logger counters answer cors stream longpoll subscriber publisher api pages route conn worker
+MAIN = options address pushsse
+PAGES = www/demo.html www/demo.css www/demo.js
+
+LIBRARY = $(PURE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o)
+OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(MAIN:%=$(BUILD)/%.o) $(BUILD)/assets.o
+UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+LOADGEN = loadgen trial streams publishers request meter histogram net
+BENCH_CFLAGS = -O2 -g -std=c11 -D_GNU_SOURCE $(WARNINGS) -I. -Itests/bench
+
+all: pushsse
+
+pushsse: $(OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/assets.c: $(PAGES) www/embed.sh
+	@mkdir -p $(BUILD)
+	sh www/embed.sh $(PAGES) > $@.part
+	mv $@.part $@
+
+$(BUILD)/assets.o: $(BUILD)/assets.c
+	$(CC) $(CFLAGS) -I. -c -o $@ $<
+
+run: pushsse
+	./pushsse --demo
+
+$(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
+	$(CC) $(CFLAGS) -I. -MMD -MP -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
+
+check: $(UNIT)
+	@sh tests/unit/run $(UNIT)
+
+test: tests-installed
+	sh tests/run
+
+tests-installed:
+	sh tests/setup.sh
+
+$(BUILD)/loadgen: $(LOADGEN:%=tests/bench/%.c) $(wildcard tests/bench/*.h) $(PURE:%=%.c)
+	@mkdir -p $(BUILD)
+	$(CC) $(BENCH_CFLAGS) -o $@ $(LOADGEN:%=tests/bench/%.c) $(PURE:%=%.c) $(LDLIBS)
+
+$(BUILD)/bareloop: tests/bench/bareloop.c tests/bench/net.c tests/bench/net.h
+	@mkdir -p $(BUILD)
+	$(CC) $(BENCH_CFLAGS) -o $@ tests/bench/bareloop.c tests/bench/net.c $(LDLIBS)
+
+bench: pushsse $(BUILD)/loadgen $(BUILD)/bareloop
+	tests/bench/run
+
+install: pushsse
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 pushsse $(DESTDIR)$(PREFIX)/bin/pushsse
+	install -m 644 pushsse.1 $(DESTDIR)$(PREFIX)/share/man/man1/pushsse.1
+
+clean:
+	rm -rf build pushsse
+
+.PHONY: all run check test tests-installed bench install clean
+
+-include $(wildcard $(BUILD)/*.d)

@@ -1,0 +1,111 @@
+/* answer.c: see answer.h */
+#include "answer.h"
+
+#include "json.h"
+#include "worker.h"
+
+enum { ANSWER_HEAD = 384 }; /* bytes that most heads stay below; more is no harm */
+
+static const char JSON[] = "application/json";
+
+const char *http_error(int status)
+{
+	switch (status) {
+	case 400:
+		return "malformed_request";
+	case 413:
+		return "body_too_large";
+	case 414:
+		return "target_too_long";
+	case 417:
+		return "expectation_failed";
+	case 431:
+		return "headers_too_large";
+	case 501:
+		return "transfer_coding_unknown";
+	case 505:
+		return "version_not_supported";
+	default:
+		return "error";
+	}
+}
+
+void answer_head(struct conn *c, int status, const char *type, size_t length, const char *more)
+{
+	struct exchange *x = c->exchange;
+	struct buffer *out = &x->out;
+
+	if (!x->whole && status >= 400)
+		x->keep_alive = false; /* where the next request would begin is not known, or not waited for */
+	if (atomic_load(&c->worker->server->draining))
+		x->keep_alive = false;
+	buffer_reserve(out, length + ANSWER_HEAD);
+	buffer_add_text(out, "HTTP/1.1 ");
+	buffer_add_number(out, (uint64_t)status);
+	buffer_add_text(out, " ");
+	buffer_add_text(out, http_reason(status));
+	buffer_add_text(out, "\r\n");
+	buffer_add_text(out, worker_date(c->worker));
+	if (type) {
+		buffer_add_text(out, "Content-Type: ");
+		buffer_add_text(out, type);
+		buffer_add_text(out, "\r\nX-Content-Type-Options: nosniff\r\n");
+	}
+	if (status != 204) {
+		buffer_add_text(out, "Content-Length: ");
+		buffer_add_number(out, length);
+		buffer_add_text(out, "\r\n");
+	}
+	buffer_add_text(out, more);
+	buffer_add(out, x->cors.at, x->cors.len);
+	buffer_add_text(out, x->keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+}
+
+void answer_bytes(struct conn *c, int status, const char *type, struct slice body, const char *more)
+{
+	answer_head(c, status, type, body.len, more);
+	if (!c->exchange->head_only)
+		buffer_add_slice(&c->exchange->out, body);
+	conn_answer(c);
+}
+
+void answer_json(struct conn *c, int status, struct buffer *body, const char *more)
+{
+	if (body->failed)
+		c->exchange->out.failed = true;
+	answer_bytes(c, status, JSON, (struct slice){body->at ? body->at : "", body->len}, more);
+	buffer_free(body);
+}
+
+static void answer_error_with(struct conn *c, int status, const char *error, const char *more)
+{
+	struct buffer body = {0};
+
+	count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
+	buffer_printf(&body, "{\"error\":\"%s\"}", error);
+	answer_json(c, status, &body, more);
+}
+
+void answer_error(struct conn *c, int status, const char *error)
+{
+	answer_error_with(c, status, error, status == 503 ? "Cache-Control: no-store\r\nRetry-After: 5\r\n"
+	                                                  : "Cache-Control: no-store\r\n");
+}
+
+void answer_unauthorized(struct conn *c, const char *error)
+{
+	answer_error_with(c, 401, error, "Cache-Control: no-store\r\nWWW-Authenticate: Bearer\r\n");
+}
+
+void answer_field_error(struct conn *c, struct slice field, const char *reason)
+{
+	struct buffer body = {0};
+
+	count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
+	buffer_add_text(&body, "{\"error\":\"invalid_field\",\"field\":");
+	json_add_string(&body, field);
+	buffer_add_text(&body, ",\"reason\":");
+	json_add_string(&body, slice_of(reason));
+	buffer_add_text(&body, "}");
+	answer_json(c, 400, &body, "Cache-Control: no-store\r\n");
+}

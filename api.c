@@ -1,0 +1,246 @@
+/* api.c: the API but for publishing, which is in publisher.c. See api.h. */
+#include "api.h"
+
+#include <stdlib.h>
+
+#include "answer.h"
+#include "clock.h"
+#include "fields.h"
+#include "subscriber.h"
+#include "version.h"
+#include "worker.h"
+
+enum { ONLINE_PAGE = 100 }; /* uids of a page when it is not said how many */
+
+bool api_admit(struct conn *c)
+{
+	const struct keyring *keys = c->worker->api_keys;
+	struct slice key = http_bearer(http_header(c->exchange->request, "Authorization"));
+
+	if (c->worker->server->options->api_open || (key.at && keyring_has(keys, key)))
+		return true;
+	if (slice_is(c->exchange->request->path, "/"))
+		answer_bytes(c, 401, "text/html; charset=utf-8", slice_of("fail"), "WWW-Authenticate: Bearer\r\n");
+	else
+		answer_unauthorized(c, key.at ? "key_invalid" : "key_missing");
+	return false;
+}
+
+static void add_cursor(struct buffer *out, const struct conn *c)
+{
+	char cursor[CURSOR_MAX];
+
+	buffer_add_text(out, "\"lastEventId\":\"");
+	buffer_add(out, cursor, cursor_write(cursor, hub_epoch(c->worker->server->hub), hub_seq(c->worker->server->hub)));
+	buffer_add_text(out, "\"");
+}
+
+static void answer_fresh(struct conn *c, struct buffer *body)
+{
+	answer_json(c, 200, body, "Cache-Control: no-store\r\n");
+}
+
+/* ---- /online */
+
+static void add_count(struct buffer *out, bool first, struct slice uid, uint32_t streams)
+{
+	if (!first)
+		buffer_add_text(out, ",");
+	json_add_string(out, uid);
+	buffer_printf(out, ":%lu", (unsigned long)streams);
+}
+
+static void answer_page(struct conn *c, struct slice after, size_t limit)
+{
+	struct hub *hub = c->worker->server->hub;
+	struct online_uid *page = malloc((limit + 1) * sizeof *page);
+	struct hub_presence presence = hub_presence(hub);
+	struct buffer body = {0};
+	size_t count;
+
+	if (!page) {
+		answer_error(c, 503, "no_memory");
+		return;
+	}
+	count = hub_online_page(hub, after, limit + 1, page);
+	buffer_printf(&body, "{\"users\":%lu,\"streams\":%lu,\"online\":{", (unsigned long)presence.users,
+	              (unsigned long)presence.streams);
+	for (size_t i = 0; i < count && i < limit; i++)
+		add_count(&body, i == 0, (struct slice){page[i].name, page[i].len}, page[i].streams);
+	buffer_add_text(&body, "},\"next\":");
+	if (count > limit)
+		json_add_string(&body, (struct slice){page[limit - 1].name, page[limit - 1].len});
+	else
+		buffer_add_text(&body, "null");
+	buffer_add_text(&body, ",");
+	add_cursor(&body, c);
+	buffer_add_text(&body, "}");
+	free(page);
+	answer_fresh(c, &body);
+}
+
+/* 1 to HUB_MAX_PAGE; 0 when it is not. */
+static size_t read_limit(struct slice text)
+{
+	size_t limit = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9' || i > 3)
+			return 0;
+		limit = limit * 10 + (size_t)(text.at[i] - '0');
+	}
+	return limit < HUB_MAX_PAGE ? limit : limit == HUB_MAX_PAGE ? HUB_MAX_PAGE : 0;
+}
+
+void api_online(struct conn *c)
+{
+	struct slice query = c->exchange->request->query, after = {NULL, 0};
+	struct fields fields;
+	struct body_field f;
+	struct buffer body = {0};
+	size_t limit = ONLINE_PAGE, uids = 0;
+	int got;
+
+	(void)fields_open(&fields, (struct slice){NULL, 0}, (char *)(uintptr_t)query.at, query.len); /* urlencoded: cannot fail */
+	buffer_add_text(&body, "{\"online\":{");
+	while ((got = fields_next(&fields, &f)) > 0) {
+		const char *wrong = f.wrong;
+
+		if (slice_is(f.name, "after"))
+			after = f.value;
+		else if (slice_is(f.name, "limit") && !(limit = read_limit(f.value)))
+			wrong = "not 1 to 1000";
+		else if (slice_is(f.name, "uid") && (!name_is_valid(f.value) || uids == HUB_MAX_TARGETS))
+			wrong = "not a uid, or more than 1000";
+		else if (slice_is(f.name, "uid"))
+			add_count(&body, uids++ == 0, f.value, hub_online(c->worker->server->hub, f.value));
+		if (wrong) {
+			answer_field_error(c, f.name, wrong);
+			buffer_free(&body);
+			return;
+		}
+	}
+	buffer_add_text(&body, "},");
+	add_cursor(&body, c);
+	buffer_add_text(&body, "}");
+	if (got < 0)
+		answer_error(c, 400, "malformed_query");
+	else if (uids)
+		answer_fresh(c, &body);
+	else
+		answer_page(c, after, limit);
+	buffer_free(&body);
+}
+
+/* ---- /disconnect */
+
+/* Reads uid and reason. False: answered. */
+static bool read_kick(struct conn *c, struct slice *uid, struct slice *reason)
+{
+	struct exchange *x = c->exchange;
+	struct fields fields;
+	struct body_field f;
+	int got = 0, status = fields_open(&fields, http_header(x->request, "Content-Type"), x->in.at + x->head, x->body);
+
+	while (status == 0 && (got = fields_next(&fields, &f)) > 0) {
+		bool is_uid = slice_is(f.name, "uid"), is_reason = slice_is(f.name, "reason");
+
+		if (!is_uid && !is_reason)
+			continue;
+		if (f.wrong || f.element || (is_uid || f.value.len ? !name_is_valid(f.value) : false)) {
+			answer_field_error(c, f.name, "not one text of 1 to 128 bytes of UTF-8 without control bytes");
+			return false;
+		}
+		*(is_uid ? uid : reason) = f.value;
+	}
+	if (status || got < 0)
+		answer_error(c, status ? status : 400, status == 415 ? "unsupported_media_type" : "malformed_body");
+	else if (!uid->at)
+		answer_field_error(c, slice_of("uid"), "missing");
+	return status == 0 && got == 0 && uid->at;
+}
+
+void api_disconnect(struct conn *c)
+{
+	struct slice uid = {NULL, 0}, reason = {"", 0};
+	struct buffer body = {0}, bye = {0};
+	uint32_t streams = 0;
+	enum hub_result result;
+
+	if (!read_kick(c, &uid, &reason))
+		return;
+	buffer_add_text(&bye, "{\"reason\":");
+	json_add_string(&bye, reason);
+	buffer_add_text(&bye, "}");
+	result = bye.failed ? HUB_NO_MEMORY : hub_kick(c->worker->server->hub, uid, (struct slice){bye.at, bye.len},
+	                                               clock_today(), &streams);
+	buffer_free(&bye);
+	if (result != HUB_OK) {
+		answer_error(c, 507, result == HUB_FULL ? "too_many_kicked" : "no_memory");
+		return;
+	}
+	buffer_printf(&body, "{\"status\":\"ok\",\"streams\":%lu}", (unsigned long)streams);
+	answer_fresh(c, &body);
+}
+
+/* ---- /stats, /healthz */
+
+static uint64_t total(const struct server *s, enum counter counter)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < s->workers; i++)
+		sum += atomic_load(&s->worker[i].counters.count[counter]);
+	return sum;
+}
+
+static uint64_t total_closed(const struct server *s, enum close_reason reason)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < s->workers; i++)
+		sum += atomic_load(&s->worker[i].counters.closed[reason]);
+	return sum;
+}
+
+static void add_number(struct buffer *out, const char *name, uint64_t value)
+{
+	buffer_printf(out, "\"%s\":%llu,", name, (unsigned long long)value);
+}
+
+void api_stats(struct conn *c)
+{
+	const struct server *s = c->worker->server;
+	struct hub_figures f = hub_figures(s->hub);
+	struct buffer body = {0};
+
+	buffer_printf(&body, "{\"version\":\"%s\",", PUSHSSE_VERSION);
+	add_number(&body, "uptime", (uint64_t)(c->worker->now - s->started) / 1000);
+	add_number(&body, "workers", s->workers);
+	add_number(&body, "users", f.presence.users);
+	add_number(&body, "streams", f.presence.streams);
+	add_number(&body, "connections", atomic_load(&s->connections));
+	add_number(&body, "audiences", f.audiences);
+	add_number(&body, "retained", f.retained);
+	add_number(&body, "retainedBytes", f.retained_bytes);
+	add_number(&body, "keys", f.keys);
+	buffer_add_text(&body, "\"total\":{");
+	add_number(&body, "publishes", f.publishes);
+	for (enum counter i = 0; i < COUNTERS; i++)
+		add_number(&body, counter_name(i), total(s, i));
+	buffer_add_text(&body, "\"closed\":{");
+	for (enum close_reason i = 0; i < CLOSE_REASONS; i++)
+		buffer_printf(&body, "%s\"%s\":%llu", i ? "," : "", close_reason_name(i), (unsigned long long)total_closed(s, i));
+	buffer_add_text(&body, "}},");
+	add_cursor(&body, c);
+	buffer_add_text(&body, "}");
+	answer_fresh(c, &body);
+}
+
+void api_healthz(struct conn *c)
+{
+	bool draining = atomic_load(&c->worker->server->draining) != 0;
+
+	answer_bytes(c, draining ? 503 : 200, "text/plain", slice_of(draining ? "draining" : "ok"),
+	             "Cache-Control: no-store\r\n");
+}

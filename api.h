@@ -1,0 +1,23 @@
+/*
+ * api.h: what the website calls: publish, online, disconnect, stats. For the worker's own thread.
+ */
+#ifndef API_H
+#define API_H
+
+#include "conn.h"
+
+/* The head of a request that takes the API key is there: does it have it? False: answered. */
+bool api_admit(struct conn *c);
+
+void api_publish(struct conn *c);
+void api_compat(struct conn *c);       /* web-msg-sender's form */
+void api_demo_publish(struct conn *c); /* from the demo page, by a stream's token */
+/* A publish that waits: answers it when it is done and readers are not too far behind. */
+void api_settle(struct conn *c);
+
+void api_online(struct conn *c);
+void api_disconnect(struct conn *c);
+void api_stats(struct conn *c);
+void api_healthz(struct conn *c);
+
+#endif

@@ -1,0 +1,392 @@
+/* conn.c: see conn.h. What a request means is route.c's; what a stream is sent is stream.c's. */
+#include "conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "route.h"
+#include "stream.h"
+#include "worker.h"
+
+enum {
+	RECEIVE_MIN = 2048,        /* bytes of room for one recv(), when nothing says that more will come */
+	RECEIVE_MAX = 256 * 1024,
+	DISCARD_MS = 2000,         /* for which a refused client may go on sending before it is cut */
+	BODY_EXTRA = 64 * 1024     /* bytes that a body may have beyond three times --max-message, the worst of encodings */
+};
+
+struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener)
+{
+	struct conn *c = malloc(sizeof *c);
+
+	if (!c) {
+		(void)close(fd);
+		return NULL;
+	}
+	*c = (struct conn){.fd = fd, .state = CONN_READING, .listener = (unsigned char)listener, .slot = NO_SLOT, .worker = w,
+	                   .since = w->now};
+	worker_place(w, c);
+	return c;
+}
+
+void conn_drop_exchange(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+
+	if (!x)
+		return;
+	buffer_free(&x->in);
+	buffer_free(&x->out);
+	buffer_free(&x->cors);
+	free(x->request);
+	free(x);
+	c->exchange = NULL;
+}
+
+void conn_free(struct conn *c)
+{
+	hub_unsubscribe(c->worker->server->hub, &c->reader, false, c->worker->now);
+	conn_drop_exchange(c);
+	if (c->pending)
+		buffer_free(c->pending);
+	free(c->pending);
+	(void)close(c->fd); /* nothing is left to be done about an error */
+	free(c);
+}
+
+short conn_interest(const struct conn *c)
+{
+	switch (c->state) {
+	case CONN_READING:
+	case CONN_DISCARDING:
+		return POLLIN;
+	case CONN_WRITING:
+	case CONN_BLOCKED:
+		return POLLOUT;
+	default:
+		return 0;
+	}
+}
+
+bool conn_is_cold(const struct conn *c)
+{
+	return c->state == CONN_STREAMING || c->state == CONN_POLLING;
+}
+
+void conn_enter(struct conn *c, enum conn_state state)
+{
+	struct worker *w = c->worker;
+
+	w->waiting -= c->state == CONN_WAITING;
+	w->waiting += state == CONN_WAITING;
+	c->state = (unsigned char)state;
+	worker_place(w, c);
+}
+
+void conn_close(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	if (c->state == CONN_CLOSED)
+		return;
+	w->waiting -= c->state == CONN_WAITING;
+	w->onlookers -= c->online != ONLINE_NO;
+	c->state = CONN_CLOSED;
+	worker_retire(w, c);
+}
+
+ssize_t conn_send(struct conn *c, const struct iovec *iov, size_t count)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (int)count};
+	ssize_t n;
+
+	do
+		n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM ? 0 : -1;
+	c->since = c->worker->now;
+	count_add(&c->worker->counters.count[COUNT_BYTES], (uint64_t)n);
+	return n;
+}
+
+bool conn_discard(struct conn *c)
+{
+	char bytes[16 * 1024];
+	ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+bool conn_has_left(const struct conn *c)
+{
+	char byte;
+	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+/* ---- requests in */
+
+static bool begin_exchange(struct conn *c)
+{
+	struct exchange *x = calloc(1, sizeof *x);
+
+	if (!x)
+		return false;
+	x->in.max = HTTP_HEAD_MAX + 3 * (size_t)c->worker->server->options->max_message + BODY_EXTRA + RECEIVE_MAX;
+	c->exchange = x;
+	return true;
+}
+
+/* Room for the next recv(): what is missing of the body, when that is known. */
+static size_t room_wanted(const struct exchange *x)
+{
+	size_t missing = RECEIVE_MIN;
+
+	if (x->head && x->request->content_length > 0)
+		missing = x->head + (size_t)x->request->content_length - x->in.len;
+	else if (x->head)
+		missing = x->in.len; /* chunked: as much again */
+	return missing < RECEIVE_MIN ? RECEIVE_MIN : missing > RECEIVE_MAX ? RECEIVE_MAX : missing;
+}
+
+static void receive(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	ssize_t n;
+
+	if (!x) {
+		if (!begin_exchange(c)) {
+			conn_close(c);
+			return;
+		}
+		x = c->exchange;
+		c->since = c->worker->now;
+	}
+	if (!buffer_reserve(&x->in, room_wanted(x))) {
+		conn_close(c);
+		return;
+	}
+	n = recv(c->fd, x->in.at + x->in.len, x->in.cap - x->in.len, 0);
+	if (n > 0) {
+		x->in.len += (size_t)n;
+		conn_process(c);
+	} else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+		conn_close(c);
+	} else if (!x->in.len) {
+		conn_drop_exchange(c);
+	}
+}
+
+/* Reads the head; false when it is not there yet, or was refused. */
+static bool read_head(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	int length;
+
+	if (!x->request)
+		x->request = malloc(sizeof *x->request);
+	if (!x->request) {
+		conn_close(c);
+		return false;
+	}
+	length = http_parse_request(x->in.at, x->in.len, x->request);
+	x->parsed = x->in.at;
+	if (length == 0)
+		return false;
+	if (length < 0) {
+		free(x->request);
+		x->request = NULL;
+		answer_error(c, -length, http_error(-length));
+		return false;
+	}
+	x->head = (size_t)length;
+	x->keep_alive = x->request->keep_alive;
+	x->head_only = slice_is(x->request->method, "HEAD");
+	x->whole = !x->request->chunked && x->request->content_length <= 0;
+	return route_admit(c);
+}
+
+static size_t body_max(const struct conn *c)
+{
+	return 3 * (size_t)c->worker->server->options->max_message + BODY_EXTRA;
+}
+
+/* Decodes what has come of a chunked body, in its place. 1: all of it; 0: more to come; less: refused. */
+static int read_chunks(struct exchange *x)
+{
+	size_t start = x->head + x->body, used, written;
+	int done = http_unchunk(&x->chunks, x->in.at + start, x->in.len - start, &used, x->in.at + start, &written);
+
+	if (done < 0)
+		return done;
+	x->body += written;
+	memmove(x->in.at + x->head + x->body, x->in.at + start + used, x->in.len - start - used);
+	x->in.len -= used - written;
+	return done;
+}
+
+/* Reads the body; false when it is not there yet, or was refused. */
+static bool read_body(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	int done;
+
+	if (x->request->chunked) {
+		done = read_chunks(x);
+		if (done < 0) {
+			answer_error(c, -done, http_error(-done));
+			return false;
+		}
+	} else {
+		x->body = x->request->content_length > 0 ? (size_t)x->request->content_length : 0;
+		done = x->in.len - x->head >= x->body;
+	}
+	if (x->body > body_max(c)) {
+		answer_error(c, 413, "body_too_large");
+		return false;
+	}
+	if (!done && x->request->expect_continue && !x->continued) {
+		static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+		x->continued = true;
+		/* What does not go out at once the client does without: it may send after a while (RFC 9110 10.1.1). */
+		(void)conn_send(c, &(struct iovec){(char *)(uintptr_t)go_on, sizeof go_on - 1}, 1);
+	}
+	return done;
+}
+
+void conn_process(struct conn *c)
+{
+	while (c->state == CONN_READING && c->exchange && c->exchange->in.len) {
+		struct exchange *x = c->exchange;
+
+		if (!x->head && !read_head(c))
+			break;
+		if (!read_body(c))
+			break;
+		if (x->parsed != x->in.at) /* it has moved since: the request's slices are to be good when it is handled */
+			(void)http_parse_request(x->in.at, x->in.len, x->request);
+		x->whole = true;
+		route_handle(c);
+	}
+	if (c->state == CONN_READING && c->exchange && !c->exchange->in.len)
+		conn_drop_exchange(c);
+}
+
+/* ---- answers out */
+
+void conn_put_by(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+
+	buffer_consume(&x->in, x->head + x->body);
+	if (!x->in.len)
+		buffer_free(&x->in);
+	free(x->request);
+	x->request = NULL;
+	x->head = x->body = 0;
+}
+
+/* The answer is out: on to the next request, or to the end. */
+static void finish_answer(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+
+	c->served = true;
+	c->since = c->worker->now;
+	if (x->keep_alive && x->whole) {
+		conn_put_by(c);
+		buffer_free(&x->out);
+		buffer_free(&x->cors);
+		*x = (struct exchange){.in = x->in};
+		conn_enter(c, CONN_READING);
+	} else if (x->whole && x->in.len <= x->head + x->body) {
+		conn_close(c);
+	} else {
+		(void)shutdown(c->fd, SHUT_WR); /* fails only when the client is gone, which recv() will tell */
+		conn_enter(c, CONN_DISCARDING);
+	}
+}
+
+/* Sends what is left of the answer. */
+static void flush(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	ssize_t n = conn_send(c, &(struct iovec){x->out.at + x->sent, x->out.len - x->sent}, 1);
+
+	if (n < 0) {
+		conn_close(c);
+		return;
+	}
+	x->sent += (size_t)n;
+	if (x->sent == x->out.len)
+		finish_answer(c);
+	else if (c->state != CONN_WRITING)
+		conn_enter(c, CONN_WRITING);
+}
+
+void conn_answer(struct conn *c)
+{
+	if (c->exchange->out.failed) {
+		conn_close(c);
+		return;
+	}
+	flush(c);
+}
+
+/* ---- being looked at */
+
+void conn_serve(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_READING:
+		receive(c);
+		break;
+	case CONN_WRITING:
+		flush(c);
+		conn_process(c);
+		break;
+	case CONN_BLOCKED:
+		stream_unblock(c);
+		break;
+	case CONN_DISCARDING:
+		if (conn_discard(c))
+			conn_close(c);
+		break;
+	default:
+		break;
+	}
+}
+
+void conn_tick(struct conn *c)
+{
+	const struct options *o = c->worker->server->options;
+	int64_t waited = c->worker->now - c->since;
+
+	switch (c->state) {
+	case CONN_READING:
+		if (c->exchange && waited >= o->request_timeout)
+			answer_error(c, 408, "request_timeout");
+		else if (!c->exchange && waited >= (c->served ? o->idle_timeout : o->request_timeout))
+			conn_close(c);
+		break;
+	case CONN_WRITING:
+		if (waited >= o->send_timeout)
+			conn_close(c);
+		break;
+	case CONN_BLOCKED:
+		stream_tick(c);
+		break;
+	case CONN_DISCARDING:
+		if (waited >= DISCARD_MS)
+			conn_close(c);
+		break;
+	default:
+		break;
+	}
+}

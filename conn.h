@@ -1,0 +1,115 @@
+/*
+ * conn.h: one connection: its state, bytes in, bytes out. conn.c alone calls recv() and send().
+ *
+ * A connection lives and dies on one worker's thread. It is closed by marking (conn_close) and freed by the worker's reaper
+ * only, so whoever holds one may go on using it until the turn ends. While it takes requests it has an exchange (buffers,
+ * the request); an open stream has none: that is why streams are cheap.
+ */
+#ifndef CONN_H
+#define CONN_H
+
+#include "buffer.h"
+#include "counters.h"
+#include "http.h"
+#include "hub.h"
+#include "server.h"
+
+struct worker;
+
+/*
+ *  READING -> (WAITING) -> WRITING -> READING ...   requests and answers in order
+ *  READING -> WRITING -> POLLING -> WRITING -> ...  a long-poll that was parked
+ *  READING -> STREAMING <-> BLOCKED                 a stream
+ *  any -> DISCARDING -> CLOSED                      the answer is out; what still comes is thrown away
+ */
+enum conn_state {
+	CONN_READING,    /* hot: for a request, or the rest of one */
+	CONN_WAITING,    /* hot, but not polled: its publish is not done, or its answer is held back */
+	CONN_WRITING,    /* hot: an answer that did not go out in one send() */
+	CONN_STREAMING,  /* cold: has taken all that it was sent */
+	CONN_BLOCKED,    /* hot: a stream whose last send() was short */
+	CONN_POLLING,    /* cold: a parked long-poll */
+	CONN_DISCARDING, /* hot: until the client has read the answer and closes, so that no RST destroys it (RFC 9112 9.6) */
+	CONN_CLOSED      /* in no set: to be reaped */
+};
+
+/* What there is of a connection while requests come and answers go. */
+struct exchange {
+	struct buffer in, out;       /* `in` begins with the request under way; `out` from `sent` on is still to go */
+	size_t sent;
+	size_t head;                 /* bytes of the request's head; 0 until it is there whole */
+	size_t body;                 /* bytes of its body, decoded, that lie behind the head */
+	struct http_chunks chunks;
+	struct http_request *request; /* its slices point into `in`; NULL before the head is there and after it was handled */
+	const struct route *route;   /* NULL until it is known */
+	struct buffer cors;          /* header lines for the answer, by the request's origin */
+	const char *parsed;          /* where the buffer was when its head was parsed */
+	bool continued;              /* 100 Continue was sent */
+	bool whole;                  /* the request has arrived to its end */
+	bool keep_alive;             /* after this answer */
+	bool head_only;              /* HEAD: the answer goes without its body */
+	bool compat;                 /* a publish to be answered as web-msg-sender does */
+	struct publishing publishing;
+	atomic_bool published;       /* publishing is done: its result is there */
+};
+
+/* Does a stream want pushsse.online events? */
+enum online { ONLINE_NO, ONLINE_TOLD, ONLINE_OWED };
+
+struct conn {
+	int fd;
+	unsigned char state;         /* enum conn_state */
+	unsigned char listener;      /* enum listener_kind it came in by */
+	bool hot;                    /* which set `slot` is in */
+	bool served;                 /* had a request before: the idle timeout applies */
+	bool pinged;                 /* of a stream: its first ping went out */
+	unsigned char online;        /* of a stream: enum online */
+	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
+	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */
+	struct worker *worker;
+	struct conn *ready_next, **ready_link; /* in a ready queue; or, when closed, ready_next is the next to be reaped */
+	struct exchange *exchange;   /* NULL on a stream, and between requests */
+	struct buffer *pending;      /* of a stream: control bytes that did not go out; NULL nearly always */
+	int64_t since;               /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
+	int64_t until;               /* of a stream: its token's end; of a poll: when it is answered at the latest */
+	int64_t ends;                /* of a stream: when it has reached its age */
+	struct reader reader;        /* attached on a stream and a parked poll */
+};
+
+#define NO_SLOT UINT32_MAX
+
+/* Takes over the descriptor. NULL without memory (the descriptor is closed). */
+struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener);
+/* For the reaper. */
+void conn_free(struct conn *c);
+
+/* What poll() is to wait for on a hot connection: POLLIN, POLLOUT or 0. */
+short conn_interest(const struct conn *c);
+bool conn_is_cold(const struct conn *c);
+
+/* poll() said something of it. */
+void conn_serve(struct conn *c);
+/* Looks at its timeouts: for hot connections, once in a tick. */
+void conn_tick(struct conn *c);
+/* Changes its state, and with it the set it is in. */
+void conn_enter(struct conn *c, enum conn_state state);
+/* Marks it closed: the reaper comes later in the turn. */
+void conn_close(struct conn *c);
+
+/* The answer in exchange->out is complete: sends what goes. Afterwards the connection reads, writes, discards or is closed. */
+void conn_answer(struct conn *c);
+/* Handles the requests that have arrived whole, as long as it reads. */
+void conn_process(struct conn *c);
+/* The request has been handled but for its answer, which comes later: gives back what is no longer needed. */
+void conn_put_by(struct conn *c);
+/* Gives the exchange back. */
+void conn_drop_exchange(struct conn *c);
+
+/* Writes at once. Answers how many bytes were taken, 0 when none can be; -1 when the connection is gone. */
+ssize_t conn_send(struct conn *c, const struct iovec *iov, size_t count);
+/* Throws away what has come. True when the other side has left. */
+bool conn_discard(struct conn *c);
+/* Has the other side left? Nothing is read. */
+bool conn_has_left(const struct conn *c);
+
+#endif

@@ -1,0 +1,325 @@
+/* options.c: the table of options and its three readers: the environment, the command line, --help. */
+#include "options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum kind { TEXT, FLAG, LIST, DURATION, SIZE, COUNT };
+
+/* Where an option shows in --help and may be used. */
+enum group { LISTENING, KEYS, STREAMS, HISTORY, PUBLISHING, RUNNING, TOKEN };
+
+static const char *const group_title[] = {
+	[LISTENING] = "Listening", [KEYS] = "Keys",           [STREAMS] = "Streams and long-polls",
+	[HISTORY] = "History",     [PUBLISHING] = "Requests", [RUNNING] = "Running",
+	[TOKEN] = "pushsse token",
+};
+
+struct option {
+	const char *name;
+	const char *argument; /* its word in --help */
+	size_t offset;        /* in struct options */
+	int64_t least, most;  /* of a number: ms, bytes or a count */
+	const char *standard; /* the default as one would write it; NULL: none */
+	const char *help;
+	enum kind kind;
+	enum group group;
+};
+
+#define AT(member) offsetof(struct options, member)
+
+#define YEAR (INT64_C(366) * DAY)
+#define TERA (INT64_C(1) << 40)
+
+enum { SECOND = 1000, DAY = 24 * 60 * 60 * SECOND, KILO = 1024, MEGA = 1024 * KILO };
+
+static const struct option table[] = {
+	{"listen", "ADDRESS", AT(listen), 0, 0, "0.0.0.0:2120", "for browsers: host:port, [ipv6]:port or unix:/path", TEXT,
+	 LISTENING},
+	{"api-listen", "ADDRESS", AT(api_listen), 0, 0, "127.0.0.1:2121", "for the website: publish, online, stats", TEXT,
+	 LISTENING},
+	{"cors-origin", "ORIGIN", AT(cors_origin), 0, 0, NULL, "pages of this origin may connect; repeatable; * = any", LIST,
+	 LISTENING},
+	{"secret-file", "FILE", AT(secret_file), 0, 0, NULL, "signs tokens, one secret a line, all are tried (required)", TEXT,
+	 KEYS},
+	{"api-key-file", "FILE", AT(api_key_file), 0, 0, NULL, "opens the API, one key a line (required, or --api-open)", TEXT,
+	 KEYS},
+	{"api-open", NULL, AT(api_open), 0, 0, NULL, "no key for the API; only on loopback or a unix socket", FLAG, KEYS},
+	{"heartbeat", "TIME", AT(heartbeat), 10, DAY, "15s", "a ping to a stream that was silent for so long", DURATION,
+	 STREAMS},
+	{"first-ping", "TIME", AT(first_ping), 10, DAY, "1s", "the same for the first one", DURATION, STREAMS},
+	{"retry", "TIME", AT(retry), 1, DAY, "3s", "what browsers wait to reconnect, jittered by a third", DURATION, STREAMS},
+	{"send-timeout", "TIME", AT(send_timeout), 10, DAY, "30s", "closes a reader that takes nothing for so long", DURATION,
+	 STREAMS},
+	{"max-lag", "SIZE", AT(max_lag), 16 * KILO, TERA, "4M", "closes a reader that is so far behind", SIZE, STREAMS},
+	{"max-age", "TIME", AT(max_age), 0, YEAR, NULL, "closes a stream at that age, less or more a fifth [never]", DURATION,
+	 STREAMS},
+	{"max-streams", "N", AT(max_streams), 1, 10000000, NULL, "streams and parked polls [by the descriptor limit]", COUNT,
+	 STREAMS},
+	{"max-streams-per-uid", "N", AT(max_streams_per_uid), 1, 10000000, "32", "the oldest gives way to one more", COUNT,
+	 STREAMS},
+	{"history-ttl", "TIME", AT(history_ttl), 0, YEAR, "1h", "keeps messages for those who are away", DURATION, HISTORY},
+	{"history-count", "N", AT(history_count), 0, 10000000, "1000", "messages kept for each uid and channel", COUNT, HISTORY},
+	{"history-bytes", "SIZE", AT(history_bytes), 0, TERA, "256M", "of all kept messages, the oldest go first", SIZE, HISTORY},
+	{"max-message", "SIZE", AT(max_message), 1, 256 * MEGA, "1M", "of a message's content; 413 above", SIZE, PUBLISHING},
+	{"request-timeout", "TIME", AT(request_timeout), 10, DAY, "10s", "for a request to arrive whole", DURATION, PUBLISHING},
+	{"idle-timeout", "TIME", AT(idle_timeout), 10, DAY, "75s", "closes a kept connection without a request", DURATION,
+	 PUBLISHING},
+	{"workers", "N", AT(workers), 1, OPTIONS_MAX_WORKERS, NULL, "threads, at most 64 [as many as cores]", COUNT, RUNNING},
+	{"drain", "TIME", AT(drain), 0, DAY, "5s", "over which SIGTERM spreads the closing of streams", DURATION, RUNNING},
+	{"www", "DIR", AT(www), 0, 0, NULL, "pages from there instead of the built-in ones", TEXT, RUNNING},
+	{"log-level", "LEVEL", AT(log_level_name), 0, 0, "info", "error, warn, info or debug, to stderr", TEXT, RUNNING},
+	{"demo", NULL, AT(demo), 0, 0, NULL, "makes up secret and key, prints a URL to open and a curl line to paste", FLAG,
+	 RUNNING},
+	{"ttl", "TIME", AT(ttl), 1, YEAR, "1h", "how long the token is good", DURATION, TOKEN},
+	{"channel", "NAME", AT(channel), 0, 0, NULL, "a channel that its holder may read; repeatable", LIST, TOKEN},
+};
+
+enum { OPTIONS = sizeof table / sizeof table[0] };
+
+/* "15s" in ms, "4M" in bytes, "32". False when it is nothing like that or out of bounds. */
+static bool read_number(const struct option *option, const char *text, int64_t *value)
+{
+	static const struct {
+		enum kind kind;
+		const char *unit;
+		int64_t factor;
+	} units[] = {
+		{DURATION, "", SECOND},      {DURATION, "ms", 1},          {DURATION, "s", SECOND},
+		{DURATION, "m", 60 * SECOND}, {DURATION, "h", 3600 * SECOND}, {DURATION, "d", DAY},
+		{SIZE, "", 1},               {SIZE, "k", KILO},            {SIZE, "K", KILO},
+		{SIZE, "M", MEGA},           {SIZE, "G", (int64_t)KILO * MEGA}, {COUNT, "", 1},
+	};
+	int64_t number = 0;
+	const char *unit = text;
+
+	while (*unit >= '0' && *unit <= '9' && number < YEAR)
+		number = number * 10 + (*unit++ - '0');
+	if (unit == text)
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (units[i].kind != option->kind || strcmp(units[i].unit, unit) != 0)
+			continue;
+		if (number > option->most / units[i].factor || number * units[i].factor < option->least)
+			return false;
+		*value = number * units[i].factor;
+		return true;
+	}
+	return false;
+}
+
+static const char *const expected[] = {
+	[DURATION] = "a time such as 500ms, 15s, 5m, 1h or 7d", [SIZE] = "a size such as 64k, 4M or 1G",
+	[COUNT] = "a whole number", [LIST] = "at most 64 of them",
+};
+
+/* Sets one option from its text; `shown` is how the user wrote its name. */
+static bool set(struct options *o, const struct option *option, const char *shown, const char *text, char *error, size_t size)
+{
+	char *at = (char *)o + option->offset;
+	struct text_list *list;
+	int64_t number;
+
+	switch (option->kind) {
+	case TEXT:
+		memcpy(at, &text, sizeof text);
+		return true;
+	case FLAG:
+		*(bool *)(void *)at = true;
+		return true;
+	case LIST:
+		list = (struct text_list *)(void *)at;
+		if (list->count == OPTIONS_MAX_LIST)
+			break;
+		list->at[list->count++] = text;
+		return true;
+	default:
+		if (!read_number(option, text, &number))
+			break;
+		memcpy(at, &number, sizeof number);
+		return true;
+	}
+	(void)snprintf(error, size, "pushsse: %s: '%s' is not %s, or out of bounds (see --help)", shown, text,
+	               expected[option->kind]);
+	return false;
+}
+
+/* A list in the environment is parted by blanks or commas; the copy lives as long as the process. */
+static bool set_list(struct options *o, const struct option *option, const char *shown, const char *value, char *error,
+                     size_t size)
+{
+	char *rest, *copy = malloc(strlen(value) + 1);
+
+	if (!copy) {
+		(void)snprintf(error, size, "pushsse: %s: no memory", shown);
+		return false;
+	}
+	strcpy(copy, value);
+	for (char *word = strtok_r(copy, " ,", &rest); word; word = strtok_r(NULL, " ,", &rest))
+		if (!set(o, option, shown, word, error, size))
+			return false;
+	return true;
+}
+
+static bool read_environment(struct options *o, char *error, size_t size)
+{
+	for (size_t i = 0; i < OPTIONS; i++) {
+		char name[64];
+		const char *value;
+		size_t len = (size_t)snprintf(name, sizeof name, "PUSHSSE_%s", table[i].name);
+
+		for (size_t k = 0; k < len; k++)
+			name[k] = name[k] == '-' ? '_' : (char)toupper((unsigned char)name[k]);
+		value = getenv(name);
+		if (!value || !*value)
+			continue;
+		if (table[i].kind == FLAG && (strcmp(value, "0") == 0 || strcmp(value, "false") == 0 || strcmp(value, "no") == 0))
+			continue;
+		if (!(table[i].kind == LIST ? set_list : set)(o, &table[i], name, value, error, size))
+			return false;
+	}
+	o->secret = getenv("PUSHSSE_SECRET");
+	o->api_key = getenv("PUSHSSE_API_KEY");
+	return true;
+}
+
+static const struct option *find(struct slice name, bool token)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (slice_is(name, table[i].name))
+			return token || table[i].group != TOKEN ? &table[i] : NULL;
+	return NULL;
+}
+
+/* Reads the option at argv[*i], with its argument after '=' or as the next word; leaves *i on its last word. */
+static bool read_option(struct options *o, int argc, char **argv, int *i, bool token, char *error, size_t size)
+{
+	const char *word = argv[*i], *value = strchr(word, '=');
+	struct slice name = {word + 2, value ? (size_t)(value - word) - 2 : strlen(word + 2)};
+	const struct option *option = find(name, token);
+
+	if (!option) {
+		(void)snprintf(error, size, "pushsse: unknown option '%.*s' (see --help)", (int)name.len + 2, word);
+		return false;
+	}
+	if (option->kind == FLAG) {
+		if (value) {
+			(void)snprintf(error, size, "pushsse: --%s takes no value", option->name);
+			return false;
+		}
+		return set(o, option, word, "", error, size);
+	}
+	if (value) {
+		value++;
+	} else if (*i + 1 < argc) {
+		value = argv[++*i];
+	} else {
+		(void)snprintf(error, size, "pushsse: %s: a value is missing (see --help)", word);
+		return false;
+	}
+	return set(o, option, option->name, value, error, size);
+}
+
+static bool read_arguments(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size)
+{
+	bool token = argc > 1 && strcmp(argv[1], "token") == 0;
+
+	for (int i = token ? 2 : 1; i < argc; i++) {
+		if (strncmp(argv[i], "--", 2) == 0) {
+			if (!read_option(o, argc, argv, &i, token, error, size))
+				return false;
+		} else if (token && !*uid && argv[i][0] != '-') {
+			*uid = argv[i];
+		} else {
+			(void)snprintf(error, size, "pushsse: unknown argument '%s' (see --help)", argv[i]);
+			return false;
+		}
+	}
+	if (token && !*uid)
+		(void)snprintf(error, size, "pushsse: token: for which UID? (see --help)");
+	return !token || *uid;
+}
+
+/* "*", or scheme://host[:port] as browsers write it: nothing behind. */
+static bool check_origins(const struct options *o, char *error, size_t size)
+{
+	for (size_t i = 0; i < o->cors_origin.count; i++) {
+		const char *origin = o->cors_origin.at[i], *host = strstr(origin, "://");
+
+		if (strcmp(origin, "*") == 0 || (host && host > origin && host[3] && !strpbrk(host + 3, "/ ?#@\r\n")))
+			continue;
+		(void)snprintf(error, size, "pushsse: cors-origin: '%s' is not * or an origin such as https://example.org", origin);
+		return false;
+	}
+	return true;
+}
+
+static bool read_log_level(struct options *o, char *error, size_t size)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug"};
+
+	for (int i = 0; i < 4; i++) {
+		if (strcmp(o->log_level_name, names[i]) == 0) {
+			o->log_level = (enum log_level)i;
+			return true;
+		}
+	}
+	(void)snprintf(error, size, "pushsse: log-level: '%s' is not error, warn, info or debug", o->log_level_name);
+	return false;
+}
+
+static void set_standards(struct options *o)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (table[i].standard)
+			(void)set(o, &table[i], table[i].name, table[i].standard, NULL, 0);
+}
+
+enum options_result options_read(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0)
+			return OPTIONS_HELP;
+		if (strcmp(argv[i], "--version") == 0)
+			return OPTIONS_VERSION;
+	}
+	*o = (struct options){0};
+	*uid = NULL;
+	set_standards(o);
+	if (!read_environment(o, error, size) || !read_arguments(o, argc, argv, uid, error, size) ||
+	    !read_log_level(o, error, size) || !check_origins(o, error, size))
+		return OPTIONS_WRONG;
+	return *uid ? OPTIONS_TOKEN : OPTIONS_SERVE;
+}
+
+void options_help(void)
+{
+	printf("pushsse pushes messages from a website's back end to its users' browsers:\n"
+	       "Server-Sent Events, and long-polling where those do not get through.\n\n"
+	       "  pushsse [options]               serves\n"
+	       "  pushsse --demo                  serves with a made-up secret and key, to try it\n"
+	       "  pushsse token UID [options]     prints a signed token for UID\n"
+	       "  pushsse --help | --version\n");
+	for (size_t i = 0; i < OPTIONS; i++) {
+		char left[64];
+
+		if (i == 0 || table[i].group != table[i - 1].group)
+			printf("\n%s\n", group_title[table[i].group]);
+		(void)snprintf(left, sizeof left, "--%s %s", table[i].name, table[i].argument ? table[i].argument : "");
+		printf("  %-26s %s", left, table[i].help);
+		if (table[i].standard)
+			printf(" [%s]", table[i].standard);
+		printf("\n");
+	}
+	printf("\nTimes take ms, s, m, h, d (bare: seconds), sizes k, M, G. Each option may come from the\n"
+	       "environment: --secret-file as PUSHSSE_SECRET_FILE. PUSHSSE_SECRET and PUSHSSE_API_KEY may\n"
+	       "stand for the two files. TERM and INT drain and end (a second one ends at once), HUP reads\n"
+	       "secrets and keys again.\n\n"
+	       "Fixed limits, and the answer where one is hit\n"
+	       "  request target 8.5k (414); head 24k, 100 headers (431); body 3 x max-message + 64k (413)\n"
+	       "  uid, channel or event name 128 bytes, idempotency key 256 (400); content (413)\n"
+	       "  uids and channels of one publish 1000 (400); channels of one token 64, token 8k (401)\n"
+	       "  idempotency keys remembered 1000000, kicked uids 1000000 (507)\n"
+	       "  events of one long-poll's answer 256k (more: true)\n");
+}

@@ -1,0 +1,50 @@
+/*
+ * options.h: what the command line and the environment ask for. Read once at start, never changed afterwards.
+ *
+ * One table in options.c holds each option's name, default, bounds and help; its twin in the environment is PUSHSSE_ and
+ * the name in capitals (--data-dir: PUSHSSE_DATA_DIR). The command line wins.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdint.h>
+
+#include "logger.h"
+#include "slice.h"
+
+enum {
+	OPTIONS_MAX_LIST = 64,  /* values of an option that may be repeated */
+	OPTIONS_MAX_WORKERS = 64
+};
+
+struct text_list {
+	const char *at[OPTIONS_MAX_LIST];
+	size_t count;
+};
+
+struct options {
+	const char *listen, *api_listen; /* address:port or unix:/path */
+	const char *secret_file, *api_key_file, *www, *log_level_name;
+	const char *secret, *api_key;    /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
+	bool api_open, demo;
+	struct text_list cors_origin;
+	struct text_list channel;        /* of `pushsse token` */
+	/* durations in ms */
+	int64_t heartbeat, first_ping, retry, send_timeout, request_timeout, idle_timeout, history_ttl, max_age, drain, ttl;
+	/* bytes */
+	int64_t history_bytes, max_lag, max_message;
+	int64_t history_count, max_streams, max_streams_per_uid, workers; /* 0 = by the machine: streams, workers */
+	enum log_level log_level;
+};
+
+enum options_result { OPTIONS_SERVE, OPTIONS_TOKEN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
+
+/*
+ * Reads environment and arguments into *o. OPTIONS_WRONG: one line in `error` names the option and what is wrong with it.
+ * OPTIONS_TOKEN: `*uid` is the argument of the subcommand. Strings point into argv and the environment.
+ */
+enum options_result options_read(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size);
+/* Writes --help to stdout. */
+void options_help(void);
+
+#endif

@@ -1,0 +1,332 @@
+/* publisher.c: POST /publish, the compat form and the demo's form: from a body's fields to hub_publish(). See api.h. */
+#include "api.h"
+
+#include <stdlib.h>
+
+#include "answer.h"
+#include "fields.h"
+#include "subscriber.h"
+#include "utf8.h"
+#include "worker.h"
+
+enum {
+	PUBLISH_MAX_KEY = 256,       /* bytes of an idempotency key */
+	PUBLISH_MAX_TTL = 366 * 24 * 60 * 60 /* seconds */
+};
+
+/* A publication while its fields are read. */
+struct draft {
+	struct publication publication;
+	struct slice uid[HUB_MAX_TARGETS], channel[HUB_MAX_TARGETS];
+	size_t max_message;
+	bool too_large;
+};
+
+/* Adds a uid or channel. Answers what is wrong with it, or NULL. */
+static const char *add_target(struct draft *d, struct slice *list, size_t *count, struct slice name)
+{
+	if (!name_is_valid(name))
+		return name.len ? "not 1 to 128 bytes of UTF-8 without control bytes" : "empty";
+	if (d->publication.uids + d->publication.channels == HUB_MAX_TARGETS)
+		return "more than 1000 uids and channels";
+	list[(*count)++] = name;
+	return NULL;
+}
+
+static const char *set_once(struct slice *at, struct slice value)
+{
+	if (at->at)
+		return "given twice";
+	*at = value;
+	return NULL;
+}
+
+static const char *set_content(struct draft *d, struct slice value)
+{
+	if (value.len > d->max_message) {
+		d->too_large = true;
+		return "longer than --max-message";
+	}
+	if (memchr(value.at, '\0', value.len))
+		return "holds a NUL byte";
+	if (!utf8_is_valid(value))
+		return "not valid UTF-8";
+	return set_once(&d->publication.data, value);
+}
+
+static const char *set_ttl(struct draft *d, struct slice value)
+{
+	int64_t seconds = 0;
+
+	if (d->publication.ttl >= 0)
+		return "given twice";
+	if (!value.len || value.len > 9)
+		return "not a whole number of seconds";
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.at[i] < '0' || value.at[i] > '9')
+			return "not a whole number of seconds";
+		seconds = seconds * 10 + (value.at[i] - '0');
+	}
+	if (seconds > PUBLISH_MAX_TTL)
+		return "longer than a year";
+	d->publication.ttl = seconds * 1000;
+	return NULL;
+}
+
+/* Takes one field into the draft. Answers what is wrong with it, or NULL. Fields of other names are ignored. */
+static const char *take(struct draft *d, const struct body_field *f)
+{
+	struct publication *p = &d->publication;
+	bool to = slice_is(f->name, "to"), channel = slice_is(f->name, "channel");
+	bool content = slice_is(f->name, "content") || slice_is(f->name, "data");
+	bool event = slice_is(f->name, "event"), ttl = slice_is(f->name, "ttl"), key = slice_is(f->name, "key");
+
+	if (!to && !channel && !content && !event && !ttl && !key)
+		return NULL;
+	if (f->wrong)
+		return f->wrong;
+	if (to)
+		return f->value.len || f->element ? add_target(d, d->uid, &p->uids, f->value) : NULL;
+	if (channel)
+		return add_target(d, d->channel, &p->channels, f->value);
+	if (f->element)
+		return "a list";
+	if (content)
+		return set_content(d, f->value);
+	if (ttl)
+		return set_ttl(d, f->value);
+	if (key)
+		return f->value.len && f->value.len <= PUBLISH_MAX_KEY ? set_once(&p->key, f->value) : "not 1 to 256 bytes";
+	if (!sse_event_is_valid(f->value))
+		return "not allowed: up to 128 bytes of UTF-8 without line ends, and not open, error or pushsse.*";
+	return set_once(&p->event, f->value);
+}
+
+static struct draft *new_draft(const struct conn *c)
+{
+	struct draft *d = malloc(sizeof *d);
+
+	if (!d)
+		return NULL;
+	d->publication = (struct publication){.uid = d->uid, .channel = d->channel, .ttl = -1};
+	d->max_message = (size_t)c->worker->server->options->max_message;
+	d->too_large = false;
+	return d;
+}
+
+static char *body_of(const struct conn *c)
+{
+	return c->exchange->in.at + c->exchange->head;
+}
+
+static int open_body(const struct conn *c, struct fields *f)
+{
+	return fields_open(f, http_header(c->exchange->request, "Content-Type"), body_of(c), c->exchange->body);
+}
+
+/* Reads the body into the draft. False: answered. */
+static bool read_draft(struct conn *c, struct draft *d)
+{
+	struct fields fields;
+	struct body_field f;
+	int status = open_body(c, &fields), got = 0;
+
+	while (status == 0 && (got = fields_next(&fields, &f)) > 0) {
+		const char *wrong = take(d, &f);
+
+		if (!wrong)
+			continue;
+		if (d->too_large)
+			answer_error(c, 413, "message_too_large");
+		else
+			answer_field_error(c, f.name, wrong);
+		return false;
+	}
+	if (status || got < 0)
+		answer_error(c, status ? status : 400, status == 415 ? "unsupported_media_type" : "malformed_body");
+	else if (!d->publication.data.at)
+		answer_field_error(c, slice_of("content"), "missing");
+	else
+		return true;
+	return false;
+}
+
+/* ---- handing over, and the answer */
+
+static void done(struct publishing *p)
+{
+	struct conn *c = p->context;
+	struct worker *w = c->worker;
+
+	atomic_store(&c->exchange->published, true); /* from here on the connection is its worker's again */
+	worker_wake(w);
+}
+
+static void answer_compat(struct conn *c, const char *word)
+{
+	answer_bytes(c, 200, "text/html; charset=utf-8", slice_of(word), "Cache-Control: no-store\r\n");
+}
+
+static void answer_published(struct conn *c)
+{
+	const struct publishing *p = &c->exchange->publishing;
+	char cursor[CURSOR_MAX];
+	struct buffer body = {0};
+
+	if (p->result != HUB_OK && c->exchange->compat) {
+		answer_compat(c, "fail");
+	} else if (p->result != HUB_OK) {
+		answer_error(c, 507, p->result == HUB_FULL ? "too_many_keys" : "no_memory");
+	} else if (c->exchange->compat) {
+		answer_compat(c, p->offline ? "offline" : "ok");
+	} else {
+		buffer_add_text(&body, p->offline ? "{\"status\":\"offline\",\"id\":\"" : "{\"status\":\"ok\",\"id\":\"");
+		buffer_add(&body, cursor, cursor_write(cursor, hub_epoch(c->worker->server->hub), p->seq));
+		buffer_add_text(&body, "\",\"streams\":");
+		buffer_add_number(&body, p->streams);
+		buffer_add_text(&body, "}");
+		answer_json(c, 200, &body, "Cache-Control: no-store\r\n");
+	}
+}
+
+void api_settle(struct conn *c)
+{
+	struct hub *hub = c->worker->server->hub;
+
+	if (!atomic_load(&c->exchange->published))
+		return;
+	if (hub_is_congested(hub)) {
+		hub_await_calm(hub);
+		return;
+	}
+	answer_published(c);
+	conn_process(c);
+}
+
+static void hand_over(struct conn *c, const struct draft *d, bool compat)
+{
+	struct exchange *x = c->exchange;
+	struct hub *hub = c->worker->server->hub;
+
+	x->compat = compat;
+	x->publishing = (struct publishing){.done = done, .context = c};
+	atomic_store(&x->published, false);
+	hub_publish(hub, &d->publication, c->worker->now, &x->publishing);
+	if (atomic_load(&x->published) && !hub_is_congested(hub)) {
+		answer_published(c);
+		return;
+	}
+	if (atomic_load(&x->published))
+		hub_await_calm(hub);
+	conn_enter(c, CONN_WAITING);
+}
+
+void api_publish(struct conn *c)
+{
+	struct draft *d = new_draft(c);
+
+	if (!d)
+		answer_error(c, 503, "no_memory");
+	else if (read_draft(c, d))
+		hand_over(c, d, false);
+	free(d);
+}
+
+/* ---- the demo page's form */
+
+void api_demo_publish(struct conn *c)
+{
+	struct claims claims;
+	unsigned char tag[4];
+	struct draft *d;
+	bool everyone;
+
+	if (!subscriber_verify(c, (struct slice){NULL, 0}, &claims, tag))
+		return;
+	d = new_draft(c);
+	if (!d) {
+		answer_error(c, 503, "no_memory");
+	} else if (read_draft(c, d)) {
+		everyone = d->publication.uids == 1 && slice_is(d->uid[0], "everyone");
+		if (d->publication.channels || d->publication.uids != 1 || (!everyone && !slice_is(d->uid[0], "self"))) {
+			answer_field_error(c, slice_of("to"), "self or everyone");
+		} else {
+			d->publication.uids = !everyone;
+			d->uid[0] = claims.uid;
+			hand_over(c, d, false);
+		}
+	}
+	free(d);
+}
+
+/* ---- web-msg-sender's form */
+
+/* PHP 8.1's htmlspecialchars() with its default flags and double encoding. */
+static void add_escaped(struct buffer *out, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		switch (text.at[i]) {
+		case '&':
+			buffer_add_text(out, "&amp;");
+			break;
+		case '<':
+			buffer_add_text(out, "&lt;");
+			break;
+		case '>':
+			buffer_add_text(out, "&gt;");
+			break;
+		case '"':
+			buffer_add_text(out, "&quot;");
+			break;
+		case '\'':
+			buffer_add_text(out, "&#039;");
+			break;
+		default:
+			buffer_add(out, &text.at[i], 1);
+		}
+	}
+}
+
+/* Reads type, to and content. False when it is no publish, or a field is not what it has to be. */
+static bool read_compat(const struct conn *c, struct draft *d)
+{
+	struct slice query = c->exchange->request->query;
+	struct fields fields;
+	struct body_field f;
+	bool publish = false;
+	int status, got = 0;
+
+	if (c->exchange->body)
+		status = open_body(c, &fields);
+	else
+		status = fields_open(&fields, (struct slice){NULL, 0}, (char *)(uintptr_t)query.at, query.len);
+	while (status == 0 && (got = fields_next(&fields, &f)) > 0) {
+		bool type = slice_is(f.name, "type");
+
+		if ((type && (f.element || f.wrong)) || (f.element && slice_is(f.name, "to")))
+			return false;
+		publish |= type && slice_is(f.value, "publish");
+		if ((slice_is(f.name, "to") || slice_is(f.name, "content")) && take(d, &f))
+			return false;
+	}
+	return status == 0 && got == 0 && publish && d->publication.data.at;
+}
+
+void api_compat(struct conn *c)
+{
+	struct draft *d = new_draft(c);
+	struct buffer escaped = {0};
+
+	if (d && read_compat(c, d)) {
+		buffer_reserve(&escaped, d->publication.data.len + 1);
+		add_escaped(&escaped, d->publication.data);
+		d->publication.data = (struct slice){escaped.at, escaped.len};
+		d->publication.event = slice_of("new_msg");
+	}
+	if (d && d->publication.event.at && !escaped.failed)
+		hand_over(c, d, true);
+	else
+		answer_compat(c, "fail");
+	buffer_free(&escaped);
+	free(d);
+}

@@ -1,0 +1,390 @@
+/*
+ * pushsse.c: main: options, keys, listeners, workers, signals. Nothing else knows the command line or prints to the user.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "clock.h"
+#include "token.h"
+#include "version.h"
+#include "worker.h"
+
+enum {
+	EXIT_USAGE = 2,
+	DEMO_TTL_MS = 12 * 60 * 60 * 1000
+};
+
+static const char DEMO_UID[] = "demo";
+
+/* The line goes to the one who started it; answers the status to end with. */
+static int complain(int status, const char *error)
+{
+	(void)fprintf(stderr, "pushsse: %s\n", error);
+	return status;
+}
+
+static bool read_random(void *out, size_t len)
+{
+	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, len);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return n == (ssize_t)len;
+}
+
+/* 32 random bytes as 64 hex digits and a NUL. */
+static bool make_up_key(char hex[65])
+{
+	unsigned char bytes[32];
+
+	if (!read_random(bytes, sizeof bytes))
+		return false;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	return true;
+}
+
+/* ---- keys */
+
+/* From the file, else from the text of the environment. NULL with an error that names what was read, or both ways. */
+static struct keyring *load_keys(const char *file, const char *text, const char *option, const char *variable, char *error,
+                                 size_t size)
+{
+	char fault[256];
+	struct keyring *ring;
+
+	if (file)
+		return keyring_load(file, error, size);
+	if (!text) {
+		(void)snprintf(error, size, "no keys: give --%s FILE, or %s in the environment, or try --demo", option, variable);
+		return NULL;
+	}
+	ring = keyring_parse(slice_of(text), fault, sizeof fault);
+	if (!ring)
+		(void)snprintf(error, size, "%s: %s", variable, fault);
+	return ring;
+}
+
+static struct keyring *load_secrets(const struct options *o, char *error, size_t size)
+{
+	return load_keys(o->secret_file, o->secret, "secret-file", "PUSHSSE_SECRET", error, size);
+}
+
+static struct keyring *load_api_keys(const struct options *o, char *error, size_t size)
+{
+	return load_keys(o->api_key_file, o->api_key, "api-key-file", "PUSHSSE_API_KEY", error, size);
+}
+
+static void reload_keys(struct server *s)
+{
+	char error[512];
+	struct keyring *secrets = load_secrets(s->options, error, sizeof error), *keys = NULL;
+	bool good = secrets != NULL;
+
+	if (good && !s->options->api_open)
+		good = (keys = load_api_keys(s->options, error, sizeof error)) != NULL;
+	for (unsigned i = 0; good && i < s->workers; i++)
+		worker_reload(&s->worker[i], keyring_hold(secrets), keys ? keyring_hold(keys) : NULL);
+	keyring_release(secrets);
+	keyring_release(keys);
+	if (good)
+		logger_write(s->logger, LOG_INFO, "event=reloaded");
+	else
+		logger_write(s->logger, LOG_ERROR, "event=reload_failed reason=\"%s\"", error);
+}
+
+/* ---- pushsse token */
+
+static int print_token(const struct options *o, const char *uid)
+{
+	char error[512];
+	struct keyring *secrets;
+	struct slice channel[OPTIONS_MAX_LIST];
+	struct buffer token = {0};
+	bool good = name_is_valid(slice_of(uid));
+
+	for (size_t i = 0; i < o->channel.count; i++) {
+		channel[i] = slice_of(o->channel.at[i]);
+		good &= name_is_valid(channel[i]);
+	}
+	if (!good)
+		return complain(EXIT_USAGE, "token: UID and channels are 1 to 128 bytes of UTF-8 without control bytes");
+	secrets = load_secrets(o, error, sizeof error);
+	if (!secrets)
+		return complain(EXIT_USAGE, error);
+	token_sign(&token, secrets, slice_of(uid), channel, o->channel.count, clock_today(), o->ttl);
+	keyring_release(secrets);
+	if (token.failed)
+		return complain(EXIT_USAGE, "token: more channels than 8 KiB hold");
+	(void)printf("%.*s\n", (int)token.len, token.at);
+	buffer_free(&token);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : complain(EXIT_FAILURE, "cannot write to stdout");
+}
+
+/* ---- start */
+
+static bool raise_descriptor_limit(struct server *s)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* what it is afterwards counts */
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > UINT32_MAX / 2)
+		limit.rlim_cur = UINT32_MAX / 2;
+	s->max_connections = (unsigned)limit.rlim_cur;
+	s->max_connections -= s->max_connections > 2 * SERVER_RESERVE ? SERVER_RESERVE : s->max_connections / 2;
+	return true;
+}
+
+/* Streams leave some connections to publishers and to those who ask for a page. */
+static unsigned default_max_streams(const struct server *s)
+{
+	return s->max_connections > 32 ? s->max_connections - s->max_connections / 32 : s->max_connections;
+}
+
+static unsigned count_cores(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores < 1 ? 1 : cores > OPTIONS_MAX_WORKERS ? OPTIONS_MAX_WORKERS : (unsigned)cores;
+}
+
+static struct hub *open_hub(struct server *s)
+{
+	const struct options *o = s->options;
+	struct hub_limits limits = {
+		.history_ttl = o->history_ttl,
+		.history_count = (uint32_t)o->history_count,
+		.history_bytes = (uint64_t)o->history_bytes,
+		.max_lag = (uint64_t)o->max_lag,
+		.max_streams = o->max_streams ? (uint32_t)o->max_streams : default_max_streams(s),
+		.max_streams_per_uid = (uint32_t)o->max_streams_per_uid,
+	};
+	unsigned char seed[32];
+
+	return read_random(seed, sizeof seed) ? hub_open(&limits, seed) : NULL;
+}
+
+static bool open_listeners(struct server *s, char text[LISTENERS][ADDRESS_TEXT], char *error, size_t size)
+{
+	static const char *const names[LISTENERS] = {"public", "api"}, *const options[LISTENERS] = {"listen", "api-listen"};
+	const char *address[LISTENERS] = {s->options->listen, s->options->api_listen};
+	char fault[256];
+
+	for (int i = 0; i < LISTENERS; i++) {
+		s->listener[i] = address_listen(address[i], text[i], fault, sizeof fault);
+		if (s->listener[i] < 0) {
+			(void)snprintf(error, size, "--%s: %s", options[i], fault);
+			return false;
+		}
+	}
+	logger_write(s->logger, LOG_INFO, "event=started version=%s workers=%u max_connections=%u max_streams=%u",
+	             PUSHSSE_VERSION, s->workers, s->max_connections,
+	             s->options->max_streams ? (unsigned)s->options->max_streams : default_max_streams(s));
+	for (int i = 0; i < LISTENERS; i++)
+		logger_write(s->logger, LOG_INFO, "event=listening listener=%s address=%s", names[i], text[i]);
+	return true;
+}
+
+static bool open_workers(struct server *s, char *error, size_t size)
+{
+	struct keyring *secrets = load_secrets(s->options, error, size), *keys = NULL;
+	bool good = secrets != NULL;
+
+	if (good && !s->options->api_open)
+		good = (keys = load_api_keys(s->options, error, size)) != NULL;
+	s->worker = good ? calloc(s->workers, sizeof *s->worker) : NULL;
+	for (unsigned i = 0; s->worker && good && i < s->workers; i++) {
+		good = worker_open(&s->worker[i], s, i);
+		s->worker[i].secrets = keyring_hold(secrets);
+		s->worker[i].api_keys = keys ? keyring_hold(keys) : NULL;
+		if (!good)
+			(void)snprintf(error, size, "cannot make worker %u: %s", i, strerror(errno));
+	}
+	keyring_release(secrets);
+	keyring_release(keys);
+	return s->worker && good;
+}
+
+/* What --demo tells: a URL to open and a line to paste. */
+static bool print_demo(const struct options *o, char text[LISTENERS][ADDRESS_TEXT])
+{
+	char error[128];
+	struct keyring *secrets = keyring_parse(slice_of(o->secret), error, sizeof error);
+	struct buffer token = {0};
+	const char *any = "0.0.0.0:";
+	bool everywhere = strncmp(text[LISTENER_PUBLIC], any, strlen(any)) == 0;
+
+	if (!secrets)
+		return false;
+	token_sign(&token, secrets, slice_of(DEMO_UID), NULL, 0, clock_today(), DEMO_TTL_MS);
+	keyring_release(secrets);
+	if (token.failed)
+		return false;
+	(void)printf("Open this page:\n\n  http://%s%s/#token=%.*s\n\n"
+	             "and tell it something:\n\n"
+	             "  curl -H 'Authorization: Bearer %s' -d to=%s -d content=hello http://%s/publish\n\n"
+	             "Secret and key are made up and gone when this ends (Ctrl-C).\n",
+	             everywhere ? "127.0.0.1:" : "", text[LISTENER_PUBLIC] + (everywhere ? strlen(any) : 0), (int)token.len, token.at,
+	             o->api_key, DEMO_UID, text[LISTENER_API]);
+	buffer_free(&token);
+	return fflush(stdout) == 0;
+}
+
+/* ---- running */
+
+static bool run_workers(struct server *s)
+{
+	atomic_store(&s->running, s->workers);
+	s->main_thread = pthread_self();
+	for (unsigned i = 0; i < s->workers; i++)
+		if (pthread_create(&s->worker[i].thread, NULL, worker_run, &s->worker[i]) != 0)
+			return false; /* the process ends, and the threads with it */
+	return true;
+}
+
+static void begin_drain(struct server *s)
+{
+	logger_write(s->logger, LOG_INFO, "event=draining streams=%lu", (unsigned long)hub_presence(s->hub).streams);
+	atomic_store(&s->draining, clock_monotonic());
+	for (unsigned i = 0; i < s->workers; i++)
+		worker_wake(&s->worker[i]);
+}
+
+/* Until the workers have drained. A second TERM or INT ends at once. */
+static void serve_signals(struct server *s, const sigset_t *signals)
+{
+	while (atomic_load(&s->running)) {
+		int signal_number;
+
+		if (sigwait(signals, &signal_number) != 0)
+			continue;
+		if (signal_number == SIGHUP)
+			reload_keys(s);
+		else if (signal_number != SIGUSR1 && atomic_load(&s->draining))
+			_exit(EXIT_FAILURE);
+		else if (signal_number != SIGUSR1)
+			begin_drain(s);
+	}
+}
+
+/* The signals that main waits for: blocked in every thread. A pipe that nobody reads is an error, not an end. */
+static void block_signals(sigset_t *signals)
+{
+	(void)sigemptyset(signals);
+	(void)sigaddset(signals, SIGTERM);
+	(void)sigaddset(signals, SIGINT);
+	(void)sigaddset(signals, SIGHUP);
+	(void)sigaddset(signals, SIGUSR1);
+	(void)pthread_sigmask(SIG_BLOCK, signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void close_server(struct server *s)
+{
+	const char *address[LISTENERS] = {s->options->listen, s->options->api_listen};
+
+	for (int i = 0; i < LISTENERS; i++) {
+		if (s->listener[i] < 0)
+			continue;
+		(void)close(s->listener[i]);
+		address_remove(address[i]);
+	}
+	if (s->hub)
+		hub_close(s->hub);
+	for (unsigned i = 0; s->worker && i < s->workers; i++)
+		worker_close(&s->worker[i]);
+	free(s->worker);
+	logger_close(s->logger);
+}
+
+static int serve(const struct options *o)
+{
+	struct server s = {.options = o, .listener = {-1, -1}, .workers = o->workers ? (unsigned)o->workers : count_cores(),
+	                   .started = clock_monotonic()};
+	char error[512] = "no memory", text[LISTENERS][ADDRESS_TEXT];
+	sigset_t signals;
+	bool good;
+
+	block_signals(&signals);
+	s.logger = logger_open(o->log_level);
+	good = s.logger && raise_descriptor_limit(&s) && (s.hub = open_hub(&s)) != NULL &&
+	       open_workers(&s, error, sizeof error) && open_listeners(&s, text, error, sizeof error) &&
+	       (!o->demo || print_demo(o, text));
+	if (good) {
+		if (!run_workers(&s)) {
+			(void)complain(EXIT_FAILURE, "cannot start a thread");
+			_exit(EXIT_FAILURE);
+		}
+		serve_signals(&s, &signals);
+		for (unsigned i = 0; i < s.workers; i++)
+			(void)pthread_join(s.worker[i].thread, NULL);
+		logger_write(s.logger, LOG_INFO, "event=stopped");
+	}
+	close_server(&s);
+	return good ? EXIT_SUCCESS : complain(EXIT_FAILURE, error);
+}
+
+/* Checks what options say together, and fills in what --demo makes up. False: `error` says what is wrong. */
+static bool complete(struct options *o, char secret[65], char key[65], char *error, size_t size)
+{
+	if (!address_is_good(o->listen) || !address_is_good(o->api_listen)) {
+		(void)snprintf(error, size, "--%s: '%s' is not host:port or [ipv6]:port with numbers, nor unix:/path",
+		               address_is_good(o->listen) ? "api-listen" : "listen",
+		               address_is_good(o->listen) ? o->api_listen : o->listen);
+		return false;
+	}
+	if (o->www && access(o->www, R_OK | X_OK) != 0) {
+		(void)snprintf(error, size, "--www: cannot read %s: %s", o->www, strerror(errno));
+		return false;
+	}
+	if (o->api_open && !address_is_local(o->api_listen)) {
+		(void)snprintf(error, size, "--api-open goes with a loopback or unix address of --api-listen only, not with %s",
+		               o->api_listen);
+		return false;
+	}
+	if (!o->demo)
+		return true;
+	if (!make_up_key(secret) || !make_up_key(key)) {
+		(void)snprintf(error, size, "cannot read /dev/urandom");
+		return false;
+	}
+	o->secret = secret;
+	o->api_key = key;
+	o->secret_file = o->api_key_file = NULL;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	char error[512], secret[65], key[65];
+	const char *uid;
+
+	switch (options_read(&o, argc, argv, &uid, error, sizeof error)) {
+	case OPTIONS_HELP:
+		options_help();
+		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	case OPTIONS_VERSION:
+		(void)printf("pushsse %s\n", PUSHSSE_VERSION);
+		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	case OPTIONS_TOKEN:
+		return print_token(&o, uid);
+	case OPTIONS_WRONG:
+		(void)fprintf(stderr, "%s\n", error);
+		return EXIT_USAGE;
+	default:
+		return complete(&o, secret, key, error, sizeof error) ? serve(&o) : complain(EXIT_USAGE, error);
+	}
+}

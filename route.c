@@ -1,0 +1,108 @@
+/* route.c: see route.h */
+#include "route.h"
+
+#include "answer.h"
+#include "api.h"
+#include "cors.h"
+#include "pages.h"
+#include "subscriber.h"
+#include "worker.h"
+
+static const struct route routes[] = {
+	{LISTENER_PUBLIC, "GET", "/events", subscriber_events, false, false, false},
+	{LISTENER_PUBLIC, "GET", "/poll", subscriber_poll, false, false, false},
+	{LISTENER_PUBLIC, "GET", "/healthz", api_healthz, false, false, false},
+	{LISTENER_PUBLIC, "GET", "/", pages_serve, false, false, true},
+	{LISTENER_PUBLIC, "GET", "/demo.css", pages_serve, false, false, true},
+	{LISTENER_PUBLIC, "GET", "/demo.js", pages_serve, false, false, true},
+	{LISTENER_PUBLIC, "POST", "/demo/publish", api_demo_publish, true, false, true},
+	{LISTENER_API, "POST", "/publish", api_publish, true, true, false},
+	{LISTENER_API, "", "/", api_compat, true, true, false},
+	{LISTENER_API, "GET", "/online", api_online, false, true, false},
+	{LISTENER_API, "POST", "/disconnect", api_disconnect, true, true, false},
+	{LISTENER_API, "GET", "/stats", api_stats, false, true, false},
+	{LISTENER_API, "GET", "/healthz", api_healthz, false, false, false},
+};
+
+enum { ROUTES = sizeof routes / sizeof routes[0] };
+
+static bool serves(const struct conn *c, const struct route *r)
+{
+	return r->listener == c->listener && slice_is(c->exchange->request->path, r->path) &&
+	       (!r->demo || c->worker->server->options->demo);
+}
+
+static bool takes_method(const struct route *r, struct slice method)
+{
+	return !*r->method || slice_is(method, r->method) || (slice_is(method, "HEAD") && strcmp(r->method, "GET") == 0);
+}
+
+/* Answers OPTIONS, and a method that a path does not take. `known` is the path's route, NULL for "*". */
+static void answer_methods(struct conn *c, const struct route *known, bool options)
+{
+	const char *methods = !known || !*known->method ? "GET, HEAD, POST, OPTIONS"
+	                      : strcmp(known->method, "GET") == 0 ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+	struct buffer more = {0}, body = {0};
+
+	buffer_printf(&more, "Allow: %s\r\n", methods);
+	if (options)
+		cors_add_preflight(c, &more, methods);
+	buffer_add(&more, "", 1);
+	c->exchange->out.failed |= more.failed;
+	if (options) {
+		answer_head(c, 204, NULL, 0, more.failed ? "" : more.at);
+		conn_answer(c);
+	} else {
+		buffer_add_text(&body, "{\"error\":\"method_not_allowed\"}");
+		count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
+		answer_json(c, 405, &body, more.failed ? "" : more.at);
+	}
+	buffer_free(&more);
+}
+
+/* The route, or NULL when the request has been answered. */
+static const struct route *find(struct conn *c)
+{
+	const struct http_request *request = c->exchange->request;
+	const struct route *known = NULL;
+	bool options = slice_is(request->method, "OPTIONS");
+
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (!serves(c, &routes[i]))
+			continue;
+		known = &routes[i];
+		if (takes_method(known, request->method) && !options)
+			return known;
+	}
+	if (!known && !(options && slice_is(request->path, "*")))
+		answer_error(c, 404, "not_found");
+	else
+		answer_methods(c, known, options);
+	return NULL;
+}
+
+bool route_admit(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	const struct http_request *request = x->request;
+	bool body = request->chunked || request->content_length > 0;
+
+	count_add(&c->worker->counters.count[COUNT_REQUESTS], 1);
+	if (c->listener == LISTENER_PUBLIC)
+		cors_begin(c);
+	x->route = find(c);
+	if (!x->route)
+		return false;
+	if (x->route->key && !api_admit(c))
+		return false;
+	if (body && !x->route->body) {
+		answer_error(c, 400, "body_not_expected");
+		return false;
+	}
+	return true;
+}
+
+void route_handle(struct conn *c)
+{
+	c->exchange->route->handle(c);
+}

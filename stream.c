@@ -1,0 +1,420 @@
+/* stream.c: the life of a stream: hello, messages, pings, its last word. See stream.h; long-polls are in longpoll.c. */
+#include "stream.h"
+
+#include <stdlib.h>
+
+#include "answer.h"
+#include "longpoll.h"
+#include "worker.h"
+
+enum {
+	PADDING = 2048,      /* bytes of comment for old polyfills, which show nothing before */
+	PADDING_LINES = 4,
+	CONTROL_MAX = 2048   /* bytes of a control event; a kick's reason is the longest part of one */
+};
+
+static struct hub *hub_of(const struct conn *c)
+{
+	return c->worker->server->hub;
+}
+
+static const struct options *options_of(const struct conn *c)
+{
+	return c->worker->server->options;
+}
+
+/* ---- control events */
+
+/* retry: jittered by a third, `times` over. */
+static void add_retry(struct buffer *out, struct conn *c, int64_t times)
+{
+	int64_t retry = options_of(c)->retry * times;
+	int64_t third = retry / 3;
+
+	buffer_printf(out, "retry: %lld\n", (long long)(retry - third + (int64_t)worker_random(c->worker, (uint64_t)third * 2 + 1)));
+}
+
+static void add_id(struct buffer *out, const struct conn *c, uint64_t seq)
+{
+	char cursor[CURSOR_MAX];
+	size_t len = cursor_write(cursor, hub_epoch(hub_of(c)), seq);
+
+	buffer_add_text(out, "id: ");
+	buffer_add(out, cursor, len);
+	buffer_add_text(out, "\n");
+}
+
+static const char *reset_name(enum reset reset)
+{
+	return reset == RESET_GAP ? "\"gap\"" : reset == RESET_RESTART ? "\"restart\"" : "null";
+}
+
+static void add_hello(struct buffer *out, struct conn *c, const struct hub_position *position, int64_t expires)
+{
+	add_retry(out, c, 1);
+	buffer_add_text(out, "event: pushsse.hello\n");
+	add_id(out, c, position->seq);
+	buffer_printf(out, "data: {\"v\":1,\"heartbeat\":%lld,\"reset\":%s,\"exp\":", (long long)options_of(c)->heartbeat,
+	              reset_name(position->reset));
+	if (expires == INT64_MAX)
+		buffer_add_text(out, "null}\n\n");
+	else
+		buffer_printf(out, "%lld}\n\n", (long long)expires);
+	if (position->reset != RESET_NONE)
+		buffer_printf(out, "event: pushsse.reset\ndata: {\"reason\":%s}\n\n", reset_name(position->reset));
+}
+
+static void add_online(struct buffer *out, struct hub_presence p)
+{
+	buffer_printf(out, "event: pushsse.online\ndata: {\"users\":%lu,\"streams\":%lu}\n\n", (unsigned long)p.users,
+	              (unsigned long)p.streams);
+}
+
+static void add_busy(struct buffer *out, struct conn *c, const char *reason, int64_t times)
+{
+	add_retry(out, c, times);
+	buffer_printf(out, "event: pushsse.busy\ndata: {\"reason\":\"%s\"}\n\n", reason);
+}
+
+/* ---- the end of one */
+
+static void log_end(const struct conn *c, enum close_reason reason)
+{
+	const unsigned char *t = c->token_tag;
+	char uid[LOG_VALUE_MAX];
+	enum log_level level = reason == CLOSE_LAG || reason == CLOSE_SEND_TIMEOUT || reason == CLOSE_MEMORY ? LOG_WARN : LOG_INFO;
+
+	count_add(&c->worker->counters.closed[reason], 1);
+	if (logger_wants(c->worker->server->logger, level))
+		logger_write(c->worker->server->logger, level, "event=%s_closed uid=%s token_hash=%02x%02x%02x%02x reason=%s",
+		             c->reader.poll ? "poll" : "stream", log_value(uid, audience_name(c->reader.own[0].audience)), t[0], t[1],
+		             t[2], t[3], close_reason_name(reason));
+}
+
+/*
+ * Ends a stream with its last word. Only one that has taken everything gets it: half a block, or a block behind one that
+ * a reader does not take, would say nothing.
+ */
+static void end(struct conn *c, enum close_reason reason, struct buffer *last)
+{
+	log_end(c, reason);
+	if (last && !last->failed && c->state == CONN_STREAMING && !c->reader.offset)
+		(void)conn_send(c, &(struct iovec){last->at, last->len}, 1);
+	if (last)
+		buffer_free(last);
+	(void)conn_discard(c); /* what was never read would turn the close into a reset */
+	conn_close(c);
+}
+
+static void act_on_verdict(struct conn *c)
+{
+	struct buffer last = {.max = CONTROL_MAX};
+
+	switch (atomic_load(&c->reader.verdict)) {
+	case VERDICT_EVICTED:
+		add_busy(&last, c, "too_many_streams", 5);
+		end(c, CLOSE_EVICTED, &last);
+		break;
+	case VERDICT_KICKED:
+		buffer_add_text(&last, "event: pushsse.bye\ndata: ");
+		hub_bye(hub_of(c), &c->reader, &last);
+		buffer_add_text(&last, "\n\n");
+		end(c, CLOSE_KICKED, &last);
+		break;
+	default:
+		end(c, CLOSE_REPLACED, NULL);
+		break;
+	}
+}
+
+void stream_left(struct conn *c)
+{
+	log_end(c, CLOSE_CLIENT);
+	conn_close(c);
+}
+
+void stream_drain(struct conn *c)
+{
+	struct buffer last = {.max = CONTROL_MAX};
+
+	if (c->reader.poll) {
+		longpoll_answer(c, CLOSE_DRAIN);
+		return;
+	}
+	add_busy(&last, c, "draining", 1);
+	end(c, CLOSE_DRAIN, &last);
+}
+
+/* ---- bytes out */
+
+/* Keeps what a socket did not take of control bytes. */
+static void keep(struct conn *c, const char *at, size_t len)
+{
+	c->pending = calloc(1, sizeof *c->pending);
+	if (c->pending)
+		buffer_add(c->pending, at, len);
+	if (!c->pending || c->pending->failed)
+		end(c, CLOSE_MEMORY, NULL);
+	else
+		conn_enter(c, CONN_BLOCKED);
+}
+
+/* Sends control bytes on a stream that is between two blocks and not blocked. */
+static void send_control(struct conn *c, struct buffer *bytes)
+{
+	ssize_t n = bytes->failed ? -1 : conn_send(c, &(struct iovec){bytes->at, bytes->len}, 1);
+
+	if (n < 0)
+		stream_left(c);
+	else if ((size_t)n < bytes->len)
+		keep(c, bytes->at + n, bytes->len - (size_t)n);
+	buffer_free(bytes);
+}
+
+/* Sends what a socket did not take before. True when nothing is left of it. */
+static bool flush_pending(struct conn *c)
+{
+	ssize_t n;
+
+	if (!c->pending)
+		return true;
+	n = conn_send(c, &(struct iovec){c->pending->at, c->pending->len}, 1);
+	if (n < 0) {
+		stream_left(c);
+		return false;
+	}
+	buffer_consume(c->pending, (size_t)n);
+	if (c->pending->len)
+		return false;
+	buffer_free(c->pending);
+	free(c->pending);
+	c->pending = NULL;
+	return true;
+}
+
+/* Sends one gathering of blocks. True when the socket took all of it. */
+static bool send_blocks(struct conn *c, struct gather *g)
+{
+	ssize_t n = conn_send(c, g->block, g->blocks);
+
+	if (n < 0) {
+		stream_left(c);
+		return false;
+	}
+	count_add(&c->worker->counters.count[COUNT_DELIVERIES], (size_t)n == g->bytes ? g->blocks : 0);
+	reader_advance(&c->reader, g, (size_t)n);
+	return (size_t)n == g->bytes;
+}
+
+/* Sends a stream what it is owed, one gathering a visit: the others are to have their turn. */
+static void deliver(struct conn *c)
+{
+	struct gather g;
+
+	if (!reader_gather(&c->reader, hub_seq(hub_of(c)), &g)) {
+		if (c->state == CONN_BLOCKED)
+			conn_enter(c, CONN_STREAMING);
+		if (c->online == ONLINE_OWED)
+			stream_tell_online(c);
+	} else if (send_blocks(c, &g)) {
+		if (c->state == CONN_BLOCKED)
+			conn_enter(c, CONN_STREAMING);
+		if (g.blocks == GATHER_MAX_BLOCKS || g.bytes >= GATHER_MAX_BYTES)
+			worker_ready(c->worker, c, FANOUT);
+	} else if (c->state == CONN_STREAMING) {
+		conn_enter(c, CONN_BLOCKED);
+	}
+}
+
+static bool lags(struct conn *c)
+{
+	if (c->state != CONN_BLOCKED || !hub_lags(hub_of(c), &c->reader))
+		return false;
+	end(c, CLOSE_LAG, NULL);
+	return true;
+}
+
+void stream_visit(struct conn *c)
+{
+	if (c->reader.poll)
+		longpoll_visit(c);
+	else if (atomic_load(&c->reader.verdict) != VERDICT_STAYS)
+		act_on_verdict(c);
+	else if (!lags(c) && c->state == CONN_STREAMING)
+		deliver(c);
+}
+
+void stream_unblock(struct conn *c)
+{
+	if (flush_pending(c))
+		deliver(c);
+}
+
+void stream_tell_online(struct conn *c)
+{
+	struct buffer bytes = {0};
+
+	if (c->state != CONN_STREAMING || c->reader.offset) {
+		c->online = ONLINE_OWED;
+		return;
+	}
+	c->online = ONLINE_TOLD;
+	add_online(&bytes, c->worker->told);
+	send_control(c, &bytes);
+}
+
+/* ---- time */
+
+/* A ping says how far this stream has come: so first it gets what it is owed, if anything. */
+static void ping(struct conn *c)
+{
+	struct buffer bytes = {0};
+	struct gather g;
+	uint64_t bound = hub_seq(hub_of(c));
+
+	if (reader_gather(&c->reader, bound, &g)) {
+		worker_ready(c->worker, c, FANOUT);
+		return;
+	}
+	buffer_add_text(&bytes, "event: pushsse.ping\n");
+	add_id(&bytes, c, bound);
+	buffer_add_text(&bytes, "data: 1\n\n");
+	c->pinged = true;
+	count_add(&c->worker->counters.count[COUNT_PINGS], 1);
+	send_control(c, &bytes);
+}
+
+static void tick_blocked(struct conn *c)
+{
+	int64_t now = c->worker->now;
+
+	if (atomic_load(&c->reader.verdict) != VERDICT_STAYS)
+		act_on_verdict(c);
+	else if (now >= c->until)
+		end(c, CLOSE_EXPIRED, NULL);
+	else if (now - c->since >= options_of(c)->send_timeout)
+		end(c, CLOSE_SEND_TIMEOUT, NULL);
+	else
+		(void)lags(c);
+}
+
+void stream_tick(struct conn *c)
+{
+	const struct options *o = options_of(c);
+	int64_t now = c->worker->now;
+	struct buffer last = {0};
+
+	if (c->reader.poll) {
+		if (now >= c->until)
+			longpoll_answer(c, CLOSE_ANSWERED);
+	} else if (c->state == CONN_BLOCKED) {
+		tick_blocked(c);
+	} else if (now >= c->until) {
+		buffer_add_text(&last, "event: pushsse.expired\ndata: {}\n\n");
+		end(c, CLOSE_EXPIRED, &last);
+	} else if (now >= c->ends) {
+		add_retry(&last, c, 1);
+		buffer_add_text(&last, "\n");
+		end(c, CLOSE_AGE, &last);
+	} else if (now - c->since >= (c->pinged ? o->heartbeat : o->first_ping)) {
+		ping(c);
+	}
+}
+
+/* ---- the beginning of one */
+
+static void add_head(struct buffer *out, struct conn *c)
+{
+	buffer_printf(out, "HTTP/1.1 200 OK\r\n%s", worker_date(c->worker));
+	buffer_add_text(out, "Content-Type: text/event-stream\r\n"
+	                     "Cache-Control: no-store, no-transform\r\n"
+	                     "X-Accel-Buffering: no\r\n"
+	                     "X-Content-Type-Options: nosniff\r\n"
+	                     "Referrer-Policy: no-referrer\r\n");
+	buffer_add(out, c->exchange->cors.at, c->exchange->cors.len);
+	buffer_add_text(out, "Connection: close\r\n\r\n");
+}
+
+/* 200, since every other status is final for a native EventSource; then the end. */
+static void refuse_busy(struct conn *c, const char *reason)
+{
+	struct exchange *x = c->exchange;
+
+	count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
+	add_head(&x->out, c);
+	if (!x->head_only)
+		add_busy(&x->out, c, reason, 5);
+	x->keep_alive = false;
+	conn_answer(c);
+}
+
+static int64_t jittered_end(struct conn *c)
+{
+	int64_t age = options_of(c)->max_age;
+
+	if (!age)
+		return INT64_MAX;
+	return c->worker->now + age - age / 5 + (int64_t)worker_random(c->worker, (uint64_t)age * 2 / 5 + 1);
+}
+
+/* The stream begins: head and hello go out in one write, and everything that only requests need is given back. */
+static void begin(struct conn *c, const struct stream_request *request, const struct hub_position *position)
+{
+	struct buffer out = c->exchange->out;
+	char uid[LOG_VALUE_MAX];
+	const unsigned char *t = request->token_tag;
+
+	add_head(&out, c);
+	if (request->padding) {
+		for (int i = 0; i < PADDING_LINES; i++)
+			buffer_printf(&out, ":%*s\n", PADDING / PADDING_LINES, "");
+		buffer_add_text(&out, "\n");
+	}
+	add_hello(&out, c, position, request->expires);
+	if (request->online) {
+		c->online = ONLINE_TOLD;
+		c->worker->onlookers++;
+		add_online(&out, hub_presence(hub_of(c)));
+	}
+	c->exchange->out = (struct buffer){0};
+	conn_drop_exchange(c);
+	c->until = request->until;
+	c->ends = jittered_end(c);
+	memcpy(c->token_tag, t, sizeof c->token_tag);
+	count_add(&c->worker->counters.count[COUNT_STREAMS], 1);
+	if (logger_wants(c->worker->server->logger, LOG_INFO))
+		logger_write(c->worker->server->logger, LOG_INFO, "event=stream_opened uid=%s token_hash=%02x%02x%02x%02x",
+		             log_value(uid, audience_name(c->reader.own[0].audience)), t[0], t[1], t[2], t[3]);
+	conn_enter(c, CONN_STREAMING);
+	if (c->state == CONN_STREAMING)
+		send_control(c, &out);
+	if (c->state == CONN_STREAMING)
+		worker_ready(c->worker, c, URGENT);
+}
+
+void stream_open(struct conn *c, const struct stream_request *request)
+{
+	struct hub_position position;
+
+	if (c->exchange->head_only) {
+		add_head(&c->exchange->out, c);
+		c->exchange->keep_alive = false;
+		conn_answer(c);
+		return;
+	}
+	if (atomic_load(&c->worker->server->draining)) {
+		refuse_busy(c, "draining");
+		return;
+	}
+	switch (hub_subscribe(hub_of(c), &request->subscribe, c->worker->now, &c->reader, &position)) {
+	case HUB_OK:
+		begin(c, request, &position);
+		break;
+	case HUB_BARRED:
+		answer_unauthorized(c, "token_expired");
+		break;
+	default:
+		refuse_busy(c, "full");
+		break;
+	}
+}

@@ -1,0 +1,538 @@
+/* worker.c: see worker.h */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "clock.h"
+#include "stream.h"
+
+enum {
+	ACCEPT_BATCH = 64,       /* connections accepted in one turn */
+	ACCEPT_PAUSE_MS = 100,   /* when there are no descriptors or no memory */
+	IDLE_MS = 1000,          /* between two turns of a worker that has nothing */
+	ONLINE_MS = 1000         /* between two pushsse.online */
+};
+
+/* What goes through a worker's pipe: a connection that is handed over, or nothing but the waking. */
+struct handover {
+	int fd; /* -1: none */
+	enum listener_kind listener;
+};
+
+/* ---- sets */
+
+static bool set_reserve(struct conn_set *set, bool polled, size_t count)
+{
+	size_t capacity = set->capacity ? set->capacity : 64;
+	void *more;
+
+	while (capacity < count)
+		capacity *= 2;
+	if (capacity == set->capacity)
+		return true;
+	more = realloc(set->conn, capacity * sizeof(struct conn *));
+	if (!more)
+		return false;
+	set->conn = more;
+	if (polled) {
+		more = realloc(set->poll, capacity * sizeof(struct pollfd));
+		if (!more)
+			return false;
+		set->poll = more;
+	}
+	set->capacity = capacity;
+	return true;
+}
+
+static void set_remove(struct conn_set *set, bool polled, struct conn *c)
+{
+	size_t last = --set->count;
+
+	if (c->slot != last) {
+		set->conn[c->slot] = set->conn[last];
+		set->conn[c->slot]->slot = c->slot;
+		if (polled)
+			set->poll[c->slot] = set->poll[last];
+	}
+	c->slot = NO_SLOT;
+}
+
+static void leave_set(struct worker *w, struct conn *c)
+{
+	if (c->slot != NO_SLOT)
+		set_remove(c->hot ? &w->hot : &w->cold, c->hot, c);
+}
+
+void worker_place(struct worker *w, struct conn *c)
+{
+	bool hot = !conn_is_cold(c);
+	struct conn_set *set = hot ? &w->hot : &w->cold;
+	short interest = conn_interest(c);
+
+	if (c->slot == NO_SLOT || c->hot != hot) {
+		leave_set(w, c);
+		if (!set_reserve(set, hot, set->count + 1)) {
+			conn_close(c);
+			return;
+		}
+		c->hot = hot;
+		c->slot = (uint32_t)set->count++;
+		set->conn[c->slot] = c;
+	}
+	if (hot)
+		set->poll[c->slot] = (struct pollfd){.fd = interest ? c->fd : -1, .events = interest};
+}
+
+/* ---- ready queues */
+
+static void leave_queue(struct worker *w, struct conn *c)
+{
+	if (!c->ready_link)
+		return;
+	*c->ready_link = c->ready_next;
+	if (c->ready_next) {
+		c->ready_next->ready_link = c->ready_link;
+	} else {
+		for (int u = 0; u < URGENCIES; u++)
+			if (w->ready[u].end == &c->ready_next)
+				w->ready[u].end = c->ready_link;
+	}
+	c->ready_next = NULL;
+	c->ready_link = NULL;
+}
+
+void worker_ready(struct worker *w, struct conn *c, enum urgency urgency)
+{
+	struct ready_queue *queue = &w->ready[urgency];
+
+	if (c->ready_link && urgency == FANOUT)
+		return; /* its turn comes */
+	leave_queue(w, c);
+	c->ready_link = queue->end;
+	*queue->end = c;
+	queue->end = &c->ready_next;
+}
+
+void worker_retire(struct worker *w, struct conn *c)
+{
+	leave_set(w, c);
+	leave_queue(w, c);
+	c->ready_next = w->closed;
+	w->closed = c;
+}
+
+static struct conn *conn_of(struct reader *r)
+{
+	return (struct conn *)(void *)((char *)r - offsetof(struct conn, reader));
+}
+
+static void ready_urgent(void *worker, struct reader *r)
+{
+	worker_ready(worker, conn_of(r), URGENT);
+}
+
+static void ready_fanout(void *worker, struct reader *r)
+{
+	worker_ready(worker, conn_of(r), FANOUT);
+}
+
+/* Visits the readers that have something, a slice of them: between two slices the hot set has its turn. */
+static void visit_ready(struct worker *w)
+{
+	struct hub *hub = w->server->hub;
+
+	hub_take(hub, &w->inbox, URGENT, ready_urgent);
+	if (!w->ready[FANOUT].first)
+		hub_take(hub, &w->inbox, FANOUT, ready_fanout);
+	for (int u = 0; u < URGENCIES; u++) {
+		struct ready_queue *queue = &w->ready[u];
+
+		for (int n = 0; n < WORKER_FANOUT && queue->first; n++) {
+			struct conn *c = queue->first;
+
+			leave_queue(w, c);
+			stream_visit(c);
+		}
+		if (!queue->first)
+			hub_round_done(hub, &w->inbox, (enum urgency)u);
+	}
+}
+
+/* ---- accepting */
+
+static bool prepare_socket(int fd, bool tcp)
+{
+	int on = 1;
+
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return false;
+	if (tcp) {
+		/* Both are wishes: a socket without them works too. */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	}
+	return true;
+}
+
+static void adopt(struct worker *w, const struct handover *h)
+{
+	if (!conn_new(w, h->fd, h->listener)) {
+		atomic_fetch_sub(&w->connections, 1);
+		atomic_fetch_sub(&w->server->connections, 1);
+	}
+}
+
+/* Gives a connection to the worker that has the fewest, itself when it is among them. */
+static void hand_out(struct worker *w, const struct handover *h)
+{
+	struct server *s = w->server;
+	struct worker *to = w;
+
+	for (unsigned i = 0; i < s->workers; i++)
+		if (atomic_load(&s->worker[i].connections) < atomic_load(&to->connections))
+			to = &s->worker[i];
+	/* A write of so few bytes to a pipe is whole or not at all (POSIX write()); one that is full is not waited for. */
+	if (to != w && write(to->pipe[1], h, sizeof *h) != (ssize_t)sizeof *h)
+		to = w;
+	atomic_fetch_add(&s->connections, 1);
+	atomic_fetch_add(&to->connections, 1);
+	if (to == w)
+		adopt(w, h);
+}
+
+/* No descriptors or no memory: waits a while instead of turning in circles. */
+static void pause_accepting(struct worker *w, int error)
+{
+	w->accept_again = w->now + ACCEPT_PAUSE_MS;
+	count_add(&w->counters.count[COUNT_ACCEPT_PAUSES], 1);
+	logger_write(w->server->logger, LOG_WARN, "event=accept_paused reason=\"%s\"", strerror(error));
+}
+
+static void accept_some(struct worker *w, enum listener_kind listener)
+{
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		struct sockaddr_storage address;
+		socklen_t size = sizeof address;
+		int fd = accept(w->server->listener[listener], (struct sockaddr *)&address, &size);
+
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				pause_accepting(w, errno);
+			return;
+		}
+		count_add(&w->counters.count[COUNT_CONNECTIONS], 1);
+		if (prepare_socket(fd, address.ss_family != AF_UNIX))
+			hand_out(w, &(struct handover){fd, listener});
+		else
+			(void)close(fd);
+	}
+}
+
+/* Which listeners poll() is shown: none while accepting pauses, the public one not when there are enough connections. */
+static void show_listeners(struct worker *w)
+{
+	struct server *s = w->server;
+	bool open = w->now >= w->accept_again;
+	bool room = atomic_load(&s->connections) < s->max_connections;
+
+	for (size_t i = 1; i < w->fixed; i++)
+		w->hot.poll[i].fd = open && (room || i - 1 == LISTENER_API) ? s->listener[i - 1] : -1;
+}
+
+/* ---- the hot set */
+
+static void read_pipe(struct worker *w)
+{
+	struct handover h;
+
+	while (read(w->pipe[0], &h, sizeof h) == (ssize_t)sizeof h)
+		if (h.fd >= 0)
+			adopt(w, &h);
+}
+
+static bool has_marks(const struct worker *w)
+{
+	return w->ready[URGENT].first || w->ready[FANOUT].first || atomic_load(&w->inbox.pending[URGENT]) ||
+	       atomic_load(&w->inbox.pending[FANOUT]);
+}
+
+static int timeout_of(const struct worker *w)
+{
+	bool idle = w->hot.count == w->fixed && w->cold.count == 0 && !atomic_load(&w->server->draining);
+
+	if (has_marks(w))
+		return 0;
+	if (idle && w->now >= w->accept_again)
+		return IDLE_MS;
+	return w->next_tick > w->now ? (int)(w->next_tick - w->now) : 0;
+}
+
+/*
+ * Blocks on the hot set. Whoever marks something between the look at the marks and poll() sees `sleeping` and writes to the
+ * pipe; whoever did before is seen by that look: both are sequentially consistent.
+ */
+static void wait_for_hot(struct worker *w)
+{
+	int n;
+
+	show_listeners(w);
+	atomic_store(&w->sleeping, true);
+	n = poll(w->hot.poll, (nfds_t)w->hot.count, timeout_of(w));
+	atomic_store(&w->sleeping, false);
+	w->now = clock_monotonic();
+	if (n > 0)
+		return;
+	for (size_t i = 0; i < w->hot.count; i++)
+		w->hot.poll[i].revents = 0; /* after EINTR they are not defined */
+}
+
+/* From the end, since one that goes is replaced by the last, which has been served then. */
+static void serve_hot(struct worker *w)
+{
+	for (size_t i = w->hot.count; i-- > w->fixed;)
+		if (i < w->hot.count && w->hot.poll[i].revents)
+			conn_serve(w->hot.conn[i]);
+	for (size_t i = 1; i < w->fixed; i++)
+		if (w->hot.poll[i].revents)
+			accept_some(w, (enum listener_kind)(i - 1));
+	if (w->hot.poll[0].revents)
+		read_pipe(w);
+}
+
+static void settle_waiting(struct worker *w)
+{
+	for (size_t i = w->hot.count; w->waiting && i-- > w->fixed;)
+		if (i < w->hot.count && w->hot.conn[i]->state == CONN_WAITING)
+			api_settle(w->hot.conn[i]);
+}
+
+/* ---- the sweep */
+
+static void tell_online(struct worker *w)
+{
+	struct hub_presence now = hub_presence(w->server->hub);
+
+	if (!w->onlookers || w->now - w->told_at < ONLINE_MS ||
+	    (now.users == w->told.users && now.streams == w->told.streams))
+		return;
+	w->told = now;
+	w->told_at = w->now;
+	for (size_t i = w->cold.count; i-- > 0;)
+		if (i < w->cold.count && w->cold.conn[i]->online != ONLINE_NO)
+			stream_tell_online(w->cold.conn[i]);
+	for (size_t i = w->fixed; i < w->hot.count; i++)
+		if (w->hot.conn[i]->online != ONLINE_NO)
+			w->hot.conn[i]->online = ONLINE_OWED;
+}
+
+/* Looks at a slice of the cold ones: who has left, whose time has come. */
+static void sweep(struct worker *w)
+{
+	size_t n = w->cold.count * WORKER_TICK_MS / WORKER_ROUND_MS + 1;
+	struct conn_set *slice = &w->slice;
+
+	if (n < WORKER_SLICE)
+		n = WORKER_SLICE;
+	if (n > w->cold.count)
+		n = w->cold.count;
+	if (!set_reserve(slice, true, n))
+		n = slice->capacity; /* fewer at a time: a round takes longer */
+	for (size_t i = 0; i < n; i++) {
+		w->swept = w->swept + 1 < w->cold.count ? w->swept + 1 : 0;
+		slice->conn[i] = w->cold.conn[w->swept];
+		slice->poll[i] = (struct pollfd){.fd = slice->conn[i]->fd, .events = POLLIN};
+	}
+	if (n && poll(slice->poll, (nfds_t)n, 0) < 0)
+		for (size_t i = 0; i < n; i++)
+			slice->poll[i].revents = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct conn *c = slice->conn[i];
+
+		if (!conn_is_cold(c))
+			continue; /* not since this slice was taken */
+		if (slice->poll[i].revents && (c->reader.poll ? conn_has_left(c) : conn_discard(c)))
+			stream_left(c);
+		else
+			stream_tick(c);
+	}
+}
+
+/* Is anything under way on a hot connection: a request, an answer, a stream that is blocked? */
+static bool has_requests(const struct worker *w)
+{
+	for (size_t i = w->fixed; i < w->hot.count; i++)
+		if (w->hot.conn[i]->exchange || w->hot.conn[i]->state == CONN_BLOCKED)
+			return true;
+	return false;
+}
+
+/* Ends streams and parked polls as far as the drain has come: they are spread over its time. */
+static void drain(struct worker *w)
+{
+	struct server *s = w->server;
+	int64_t span = s->options->drain, elapsed = w->now - atomic_load(&s->draining);
+	size_t left;
+
+	if (w->drain_from < w->cold.count)
+		w->drain_from = w->cold.count;
+	left = elapsed >= span ? 0 : (size_t)((double)w->drain_from * (double)(span - elapsed) / (double)span);
+	while (w->cold.count > left)
+		stream_drain(w->cold.conn[w->cold.count - 1]);
+	w->drained = elapsed >= span || (w->cold.count == 0 && !has_requests(w));
+	for (size_t i = w->hot.count; w->drained && i-- > w->fixed;)
+		if (i < w->hot.count)
+			conn_close(w->hot.conn[i]);
+}
+
+static void tick(struct worker *w)
+{
+	if (w->now < w->next_tick)
+		return;
+	w->next_tick = w->now + WORKER_TICK_MS;
+	if (w->index == 0)
+		hub_sweep(w->server->hub, w->now);
+	for (size_t i = w->hot.count; i-- > w->fixed;)
+		if (i < w->hot.count)
+			conn_tick(w->hot.conn[i]);
+	sweep(w);
+	tell_online(w);
+	if (atomic_load(&w->server->draining))
+		drain(w);
+}
+
+static void reap(struct worker *w)
+{
+	while (w->closed) {
+		struct conn *c = w->closed;
+
+		w->closed = c->ready_next;
+		conn_free(c);
+		atomic_fetch_sub(&w->connections, 1);
+		atomic_fetch_sub(&w->server->connections, 1);
+	}
+}
+
+/* ---- keys, waking, the thread */
+
+static void take_keys(struct keyring **keys, _Atomic(struct keyring *) *next)
+{
+	struct keyring *taken = atomic_load(next) ? atomic_exchange(next, NULL) : NULL;
+
+	if (!taken)
+		return;
+	keyring_release(*keys);
+	*keys = taken;
+}
+
+void worker_reload(struct worker *w, struct keyring *secrets, struct keyring *api_keys)
+{
+	if (secrets)
+		keyring_release(atomic_exchange(&w->next_secrets, secrets));
+	if (api_keys)
+		keyring_release(atomic_exchange(&w->next_api_keys, api_keys));
+	worker_wake(w);
+}
+
+void worker_wake(void *worker)
+{
+	static const struct handover nothing = {-1, LISTENER_PUBLIC};
+	struct worker *w = worker;
+
+	/* A pipe that is full wakes as well as one byte more would. */
+	if (atomic_exchange(&w->sleeping, false) && write(w->pipe[1], &nothing, sizeof nothing) < 0)
+		return;
+}
+
+uint64_t worker_random(struct worker *w, uint64_t below)
+{
+	/* xorshift64* (Vigna 2014) */
+	w->random ^= w->random >> 12;
+	w->random ^= w->random << 25;
+	w->random ^= w->random >> 27;
+	return below ? (w->random * UINT64_C(2685821657736338717) >> 16) % below : 0;
+}
+
+const char *worker_date(struct worker *w)
+{
+	int64_t second = clock_today() / 1000;
+
+	if (second != w->date_second) {
+		static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+		static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+		time_t seconds = (time_t)second;
+		struct tm t;
+
+		(void)gmtime_r(&seconds, &t);
+		(void)snprintf(w->date, sizeof w->date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[t.tm_wday % 7],
+		               t.tm_mday % 100, months[t.tm_mon % 12], (t.tm_year + 1900) % 10000, t.tm_hour % 100, t.tm_min % 100,
+		               t.tm_sec % 100);
+		w->date_second = second;
+	}
+	return w->date;
+}
+
+void *worker_run(void *worker)
+{
+	struct worker *w = worker;
+
+	while (!w->drained) {
+		wait_for_hot(w);
+		take_keys(&w->secrets, &w->next_secrets);
+		take_keys(&w->api_keys, &w->next_api_keys);
+		serve_hot(w);
+		visit_ready(w);
+		settle_waiting(w);
+		tick(w);
+		reap(w);
+	}
+	if (atomic_fetch_sub(&w->server->running, 1) == 1)
+		(void)pthread_kill(w->server->main_thread, SIGUSR1);
+	return NULL;
+}
+
+bool worker_open(struct worker *w, struct server *server, unsigned index)
+{
+	*w = (struct worker){.server = server, .index = index, .pipe = {-1, -1}, .now = clock_monotonic(),
+	                     .random = (uint64_t)clock_monotonic() * (index + 1) ^ (uint64_t)clock_today() << 20 ^ 1,
+	                     .fixed = index == 0 ? 1 + LISTENERS : 1};
+	for (int u = 0; u < URGENCIES; u++)
+		w->ready[u].end = &w->ready[u].first;
+	if (!set_reserve(&w->hot, true, w->fixed) || pipe(w->pipe) != 0)
+		return false;
+	if (!prepare_socket(w->pipe[0], false) || !prepare_socket(w->pipe[1], false))
+		return false;
+	w->hot.count = w->fixed;
+	w->hot.conn[0] = NULL;
+	w->hot.poll[0] = (struct pollfd){.fd = w->pipe[0], .events = POLLIN};
+	for (size_t i = 1; i < w->fixed; i++) {
+		w->hot.conn[i] = NULL;
+		w->hot.poll[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+	}
+	return hub_add_inbox(server->hub, &w->inbox, worker_wake, w);
+}
+
+void worker_close(struct worker *w)
+{
+	for (int i = 0; i < 2; i++)
+		if (w->pipe[i] >= 0)
+			(void)close(w->pipe[i]);
+	keyring_release(w->secrets);
+	keyring_release(w->api_keys);
+	keyring_release(atomic_load(&w->next_secrets));
+	keyring_release(atomic_load(&w->next_api_keys));
+	free(w->hot.conn);
+	free(w->hot.poll);
+	free(w->cold.conn);
+	free(w->slice.conn);
+	free(w->slice.poll);
+}

@@ -1,0 +1,91 @@
+/*
+ * worker.h: one thread, one poll() loop: which connection is looked at, and when.
+ *
+ * A connection is hot when it may have something to say or could not take all that it was sent: those are what poll() waits
+ * on, and they are few. It is cold when it only receives, an open stream or a parked long-poll: it is written to when there is
+ * something, and a sweep looks at a slice of the cold ones every tick: who has left, who is to be pinged, whose time is up.
+ * So waiting costs by the hot ones, a publish by what it reaches, and nothing by the number of streams.
+ *
+ * All functions but worker_wake(), worker_reload() and worker_open() are for the worker's own thread.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <poll.h>
+
+#include "conn.h"
+#include "counters.h"
+#include "server.h"
+
+enum {
+	WORKER_TICK_MS = 50,     /* between two slices of the sweep */
+	WORKER_SLICE = 1024,     /* cold connections in one slice; more when a round would take longer than */
+	WORKER_ROUND_MS = 5000,  /* ... this: a reader's leaving is seen within it */
+	WORKER_FANOUT = 256      /* readers visited before the hot set is looked at again */
+};
+
+/* Connections and, of hot ones in the same order, what poll() is shown of them. */
+struct conn_set {
+	struct conn **conn;
+	struct pollfd *poll;
+	size_t count, capacity;
+};
+
+/* Connections whose readers are to be visited, first come first served. */
+struct ready_queue {
+	struct conn *first, **end;
+};
+
+struct worker {
+	struct server *server;
+	unsigned index;
+	pthread_t thread;
+	int pipe[2];              /* one end wakes and hands over, the other is in the hot set */
+	atomic_bool sleeping;     /* in poll(), so that waking takes a byte in the pipe */
+	struct inbox inbox;
+	struct keyring *secrets, *api_keys;                    /* the API's: NULL with --api-open */
+	_Atomic(struct keyring *) next_secrets, next_api_keys; /* put there by a reload */
+	struct conn_set hot, cold;
+	size_t fixed;             /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
+	struct ready_queue ready[URGENCIES];
+	struct conn *closed;      /* to be reaped */
+	size_t waiting;           /* connections in CONN_WAITING */
+	size_t onlookers;         /* streams that want pushsse.online */
+	size_t swept;             /* where in the cold set the next slice begins */
+	size_t drain_from;        /* cold connections when draining began */
+	bool drained;             /* the thread may end */
+	int64_t now, next_tick;   /* monotonic ms */
+	int64_t date_second;      /* for which `date` was written */
+	char date[40];            /* "Date: ...\r\n" */
+	int64_t accept_again;     /* no accepting before */
+	struct hub_presence told; /* by pushsse.online */
+	int64_t told_at;
+	uint64_t random;          /* state; for jitter, not for secrets */
+	atomic_uint connections;
+	struct counters counters;
+	struct conn_set slice;    /* scratch of the sweep */
+};
+
+/* Prepares a worker (but does not run it): false with the reason in errno. */
+bool worker_open(struct worker *w, struct server *server, unsigned index);
+/* The thread. It ends when the server has drained. */
+void *worker_run(void *worker);
+void worker_close(struct worker *w);
+
+/* Any thread: makes the worker look at its inbox, its keys and the server's state. Never blocks. */
+void worker_wake(void *worker);
+/* Any thread: gives it other keys. Takes over the caller's references; NULL keeps what is there. */
+void worker_reload(struct worker *w, struct keyring *secrets, struct keyring *api_keys);
+
+/* Puts a connection into the set that its state says, with its interest. Without memory it closes it. */
+void worker_place(struct worker *w, struct conn *c);
+/* Takes it out of its set and its ready queue, and leaves it to the reaper. */
+void worker_retire(struct worker *w, struct conn *c);
+/* Has it visited again in its turn. */
+void worker_ready(struct worker *w, struct conn *c, enum urgency urgency);
+/* A number below `below`, for jitter. */
+uint64_t worker_random(struct worker *w, uint64_t below);
+/* The Date header line of now. */
+const char *worker_date(struct worker *w);
+
+#endif
