@@ -1,0 +1,216 @@
+/*
+ * loadgen: opens streams on a push server, publishes to them, and says what came of it, as key=value lines.
+ *
+ * Status 0: every stream got every message exactly once. 1: something was lost, doubled or refused. 2: bad options.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "trial.h"
+
+enum { LIFE_MAX_S = 300 }; /* a generator that hangs ends by SIGALRM */
+
+static const char usage[] =
+	"usage: loadgen --mode connect|idle|fanout|unicast --public 127.0.0.1:PORT [--api 127.0.0.1:PORT] [options]\n"
+	"  --streams N       (1)     --stream PATH    GET that opens one: %n number, %t token (/events?token=%t)\n"
+	"  --connections K   (1)     --publish PATH   POST that publishes: %n (/publish)\n"
+	"  --seconds S       (1)     --body TEXT      its body: %n, %m message (to=user%n&content=%m)\n"
+	"  --messages M      publish at most so many\n"
+	"  --rate R          publishes a second; else as fast as answers come\n"
+	"  --interval MS     wait until a message has arrived everywhere, and then so long, before the next\n"
+	"  --size BYTES      of a message (100)\n"
+	"  --settle MS       between opening and measuring (200)\n"
+	"  --pid PID         of the server, for its CPU and memory; may repeat\n"
+	"environment: PUSHSSE_SECRET signs %t, PUSHSSE_API_KEY is sent as bearer token\n";
+
+static const char *const modes[] = {"connect", "idle", "fanout", "unicast"};
+
+static const struct option names[] = {
+	{"mode", required_argument, NULL, 'm'},        {"public", required_argument, NULL, 'l'},
+	{"api", required_argument, NULL, 'a'},         {"streams", required_argument, NULL, 'n'},
+	{"stream", required_argument, NULL, 'g'},      {"publish", required_argument, NULL, 'p'},
+	{"body", required_argument, NULL, 'b'},        {"connections", required_argument, NULL, 'k'},
+	{"seconds", required_argument, NULL, 's'},     {"messages", required_argument, NULL, 'c'},
+	{"rate", required_argument, NULL, 'r'},        {"interval", required_argument, NULL, 'i'},
+	{"size", required_argument, NULL, 'z'},        {"settle", required_argument, NULL, 'q'},
+	{"pid", required_argument, NULL, 'P'},         {NULL, 0, NULL, 0},
+};
+
+static bool number_within(const char *text, double least, double most, double *out)
+{
+	char *end;
+
+	*out = strtod(text, &end);
+	return end != text && *end == '\0' && *out >= least && *out <= most;
+}
+
+static bool set_mode(struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		if (strcmp(modes[i], name) == 0) {
+			plan->mode = (enum trial_mode)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_text(struct plan *plan, int option, const char *text)
+{
+	switch (option) {
+	case 'm': return set_mode(plan, text);
+	case 'l': return net_parse(text, &plan->public);
+	case 'a': return net_parse(text, &plan->api);
+	case 'g': plan->templates.stream = text; return true;
+	case 'p': plan->templates.publish = text; return true;
+	case 'b': plan->templates.body = text; return true;
+	default:  return false;
+	}
+}
+
+static bool set_number(struct plan *plan, int option, const char *text)
+{
+	double value;
+
+	if (!number_within(text, 0, 1e9, &value))
+		return false;
+	switch (option) {
+	case 'n': plan->streams = (size_t)value; return value >= 1 && value <= STREAMS_MAX;
+	case 'k': plan->connections = (size_t)value; return value >= 1 && value <= PUBLISHERS_MAX;
+	case 's': plan->seconds = value; return true;
+	case 'c': plan->messages = (uint64_t)value; return true;
+	case 'r': plan->rate = value; return true;
+	case 'i': plan->interval = (int64_t)(value * 1e6); return true;
+	case 'q': plan->settle = (int64_t)(value * 1e6); return true;
+	case 'z': plan->templates.content = (size_t)value; return value >= MARK_SIZE && value <= 1 << 20;
+	case 'P': return meter_add(&plan->meter, (pid_t)value);
+	default:  return false;
+	}
+}
+
+static bool parse(struct plan *plan, int argc, char **argv)
+{
+	int option, index = 0;
+
+	while ((option = getopt_long(argc, argv, "", names, &index)) != -1) {
+		if (option == '?')
+			return false;
+		if (!set_text(plan, option, optarg) && !set_number(plan, option, optarg)) {
+			fprintf(stderr, "loadgen: --%s: %s is not possible\n", names[index].name, optarg);
+			return false;
+		}
+	}
+	if (optind != argc || !plan->public.sin_port || (plan->mode >= TRIAL_FANOUT && !plan->api.sin_port)) {
+		fputs(usage, stderr);
+		return false;
+	}
+	return true;
+}
+
+static bool take_secrets(struct plan *plan)
+{
+	const char *secret = getenv("PUSHSSE_SECRET");
+	char error[256];
+
+	plan->templates.key = getenv("PUSHSSE_API_KEY");
+	if (!secret)
+		return true;
+	plan->templates.ring = keyring_parse(slice_of(secret), error, sizeof(error));
+	if (!plan->templates.ring)
+		fprintf(stderr, "loadgen: PUSHSSE_SECRET: %s\n", error);
+	return plan->templates.ring != NULL;
+}
+
+static void print_latency(const struct histogram *h)
+{
+	static const struct {
+		const char *name;
+		double share;
+	} at[] = {{"p50", 0.5}, {"p99", 0.99}, {"p999", 0.999}};
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++)
+		printf("%s_us=%.1f\n", at[i].name, (double)histogram_at(h, at[i].share) / 1e3);
+	printf("max_us=%.1f\n", (double)h->max / 1e3);
+}
+
+static void print_cost(const struct trial *t, double seconds)
+{
+	double streams = (double)t->streams.count;
+
+	printf("cpu_s=%.6f\ncpu_share=%.5f\n", (double)t->cpu / 1e9, (double)t->cpu / 1e9 / seconds);
+	if (t->streams.got)
+		printf("cpu_us_each=%.3f\n", (double)t->cpu / 1e3 / (double)t->streams.got);
+	printf("open_cpu_us_each=%.2f\n", (double)t->open_cpu / 1e3 / streams);
+	printf("memory_before=%lld\n", (long long)t->memory[0]);
+	printf("memory_each=%.0f\n", (double)(t->memory[1] - t->memory[0]) / streams);
+	printf("memory_each_end=%.0f\n", (double)(t->memory[2] - t->memory[0]) / streams);
+}
+
+static void print_figures(const struct trial *t)
+{
+	double seconds = (double)(t->end - t->start) / 1e9;
+
+	if (seconds <= 0)
+		seconds = 1; /* nothing was measured beyond the opening: every rate is 0 */
+	printf("streams=%zu\n", t->streams.count);
+	printf("connects_per_s=%.0f\n", (double)t->streams.open / ((double)(t->open_ns + 1) / 1e9));
+	printf("published=%llu\n", (unsigned long long)t->published);
+	printf("deliveries=%llu\n", (unsigned long long)t->streams.got);
+	printf("seconds=%.3f\n", seconds);
+	printf("publishes_per_s=%.1f\n", (double)t->published / seconds);
+	printf("deliveries_per_s=%.1f\n", (double)t->streams.got / seconds);
+	/* Near 1, the generator is the bottleneck: then the server's rate is a lower bound. */
+	printf("own_cpu_share=%.3f\n", (double)t->own_cpu / 1e9 / seconds);
+	printf("reads=%llu\nbytes=%llu\n", (unsigned long long)t->streams.reads, (unsigned long long)t->streams.bytes);
+	print_latency(t->streams.latency);
+	if (t->plan->meter.count)
+		print_cost(t, seconds);
+}
+
+/* True when every stream got every message exactly once. */
+static bool print_verdict(const struct trial *t, bool finished)
+{
+	struct streams_result r = streams_check(&t->streams);
+	bool exact = finished && !r.lost && !r.doubled && !r.other && !t->streams.torn;
+
+	printf("lost=%llu\ndoubled=%llu\nwrong=%llu\ntorn=%llu\n", (unsigned long long)r.lost,
+	       (unsigned long long)r.doubled, (unsigned long long)r.other, (unsigned long long)t->streams.torn);
+	if (!finished)
+		fprintf(stderr, "loadgen: FAILED: %s (%zu streams closed)\n", t->fault, t->streams.gone);
+	if (r.lost || r.doubled || r.other || t->streams.torn)
+		fprintf(stderr,
+		        "loadgen: NOT EXACTLY ONCE: %llu lost, %llu doubled, %llu streams with others' messages, "
+		        "%llu torn\n",
+		        (unsigned long long)r.lost, (unsigned long long)r.doubled, (unsigned long long)r.other,
+		        (unsigned long long)t->streams.torn);
+	return exact;
+}
+
+int main(int argc, char **argv)
+{
+	static struct trial trial; /* a quarter of a megabyte of answers */
+	struct plan plan = {.streams = 1, .connections = 1, .seconds = 1, .interval = -1, .settle = 200000000};
+	bool finished, exact = false;
+
+	plan.templates = (struct templates){"/events?token=%t", "/publish", "to=user%n&content=%m", NULL, NULL, 100};
+	if (!parse(&plan, argc, argv) || !take_secrets(&plan))
+		return 2;
+	(void)alarm(LIFE_MAX_S); /* says how much was left of an earlier one: there is none */
+	if (net_raise_limit() < plan.streams + plan.connections + 16) {
+		fprintf(stderr, "loadgen: the descriptor limit is below %zu streams\n", plan.streams);
+		return 1;
+	}
+	finished = trial_run(&trial, &plan);
+	if (finished)
+		print_figures(&trial);
+	if (trial.streams.all)
+		exact = print_verdict(&trial, finished);
+	trial_free(&trial);
+	keyring_release(plan.templates.ring);
+	return exact ? 0 : 1;
+}
