@@ -13,6 +13,7 @@ LDLIBS = -lpthread
 PREFIX = /usr/local
 DESTDIR =
 BUILD = build
+PROGRAM = pushsse
 
 # The architecture, from the bottom up: each knows only what stands before it.
 PURE = buffer clock hash utf8 sha256 json keyring token body http fields sse
@@ -27,9 +28,9 @@ UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 LOADGEN = loadgen trial streams publishers request meter histogram net
 BENCH_CFLAGS = -O2 -g -std=c11 -D_GNU_SOURCE $(WARNINGS) -I. -Itests/bench
 
-all: pushsse
+all: $(PROGRAM)
 
-pushsse: $(OBJECTS)
+$(PROGRAM): $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
 
 $(BUILD)/%.o: %.c
@@ -44,7 +45,7 @@ $(BUILD)/assets.c: $(PAGES) www/embed.sh
 $(BUILD)/assets.o: $(BUILD)/assets.c
 	$(CC) $(CFLAGS) -I. -c -o $@ $<
 
-run: pushsse
+run: all
 	./pushsse --demo
 
 $(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
@@ -53,11 +54,9 @@ $(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
 check: $(UNIT)
 	@sh tests/unit/run $(UNIT)
 
-test: tests-installed
-	sh tests/run
-
-tests-installed:
+test: all
 	sh tests/setup.sh
+	sh tests/run
 
 $(BUILD)/loadgen: $(LOADGEN:%=tests/bench/%.c) $(wildcard tests/bench/*.h) $(PURE:%=%.c)
 	@mkdir -p $(BUILD)
@@ -67,10 +66,10 @@ $(BUILD)/bareloop: tests/bench/bareloop.c tests/bench/net.c tests/bench/net.h
 	@mkdir -p $(BUILD)
 	$(CC) $(BENCH_CFLAGS) -o $@ tests/bench/bareloop.c tests/bench/net.c $(LDLIBS)
 
-bench: pushsse $(BUILD)/loadgen $(BUILD)/bareloop
+bench: all $(BUILD)/loadgen $(BUILD)/bareloop
 	tests/bench/run
 
-install: pushsse
+install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 pushsse $(DESTDIR)$(PREFIX)/bin/pushsse
 	install -m 644 pushsse.1 $(DESTDIR)$(PREFIX)/share/man/man1/pushsse.1
@@ -78,6 +77,6 @@ install: pushsse
 clean:
 	rm -rf build pushsse
 
-.PHONY: all run check test tests-installed bench install clean
+.PHONY: all run check test bench install clean
 
 -include $(wildcard $(BUILD)/*.d)

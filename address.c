@@ -51,9 +51,10 @@ static bool parse(const char *text, struct address *a)
 	if (path) {
 		a->size = sizeof a->path;
 		a->path.sun_family = AF_UNIX;
-		if (!*path || strlen(path) >= sizeof a->path.sun_path)
+		len = strlen(path);
+		if (!len || len >= sizeof a->path.sun_path)
 			return false;
-		strcpy(a->path.sun_path, path);
+		memcpy(a->path.sun_path, path, len);
 		return true;
 	}
 	if (!colon || len >= sizeof host)
@@ -91,9 +92,10 @@ static void remove_stale(const struct address *a)
 static void describe(int fd, const char *given, char text[ADDRESS_TEXT])
 {
 	struct address bound = {.size = sizeof bound.path};
-	char host[INET6_ADDRSTRLEN];
 
 	if (!path_of(given) && getsockname(fd, &bound.any, &bound.size) == 0) {
+		char host[INET6_ADDRSTRLEN];
+
 		if (bound.any.sa_family == AF_INET6)
 			(void)snprintf(text, ADDRESS_TEXT, "[%s]:%d", inet_ntop(AF_INET6, &bound.ip6.sin6_addr, host, sizeof host),
 			               ntohs(bound.ip6.sin6_port));

@@ -77,7 +77,7 @@ static void grow(struct audience_table *t)
 	struct audience *a, *next;
 
 	if (t->buckets == t->capacity) {
-		struct audience **more = realloc(t->bucket, 2 * t->capacity * sizeof(struct audience *));
+		struct audience **more = realloc(t->bucket, 2 * t->capacity * sizeof *t->bucket);
 
 		if (!more)
 			return;

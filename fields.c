@@ -57,10 +57,11 @@ static int next_element(struct fields *f, struct body_field *field)
 static int next_member(struct fields *f, struct body_field *field)
 {
 	struct json_value v;
-	int got;
 
 	for (;;) {
-		if (f->list_name.at && (got = next_element(f, field)) != 0)
+		int got = f->list_name.at ? next_element(f, field) : 0;
+
+		if (got != 0)
 			return got;
 		got = json_next(&f->object, &v);
 		if (got <= 0)
@@ -75,7 +76,8 @@ static int next_member(struct fields *f, struct body_field *field)
 		if (!json_open_value(&f->list, &v))
 			return -1;
 		f->list_name = v.name;
-		if ((got = next_element(f, field)) != 0)
+		got = next_element(f, field);
+		if (got != 0)
 			return got;
 		/* To send to nobody is not to send to everyone. */
 		*field = (struct body_field){.name = v.name, .value = {"", 0}, .element = true, .wrong = "an empty list"};

@@ -11,24 +11,43 @@ struct target {
 	struct node *empty;        /* for its log; NULL once it is used */
 };
 
-/* The message with all of its block but the id, and the nodes that it will need. NULL without memory. */
-static struct message *prepare(const struct publication *p, struct target *target, size_t targets)
+/* A publish under way. */
+struct delivery {
+	const struct publication *publication;
+	struct message *message;
+	size_t targets;
+	struct target target[HUB_MAX_TARGETS];
+};
+
+/* Gives back what the delivery still holds. */
+static void release(struct delivery *d)
 {
+	while (d->targets)
+		node_release(d->target[--d->targets].empty);
+	if (d->message)
+		message_release(d->message);
+}
+
+/* Makes the message, with all of its block but the id, and the nodes that it will need. False without memory. */
+static bool prepare(struct delivery *d, const struct publication *p)
+{
+	size_t targets = p->uids + p->channels > 0 ? p->uids + p->channels : 1;
 	struct message *m = message_new(targets, SSE_ID_MAX + sse_fields_max(p->event, p->data));
 
+	d->publication = p;
+	d->message = m;
+	d->targets = 0;
 	if (!m)
-		return NULL;
+		return false;
 	m->size = (uint32_t)sse_write_fields(message_room(m) + SSE_ID_MAX, p->event, p->data);
-	for (size_t i = 0; i < targets; i++) {
-		target[i] = (struct target){.empty = log_new_node()};
-		if (target[i].empty)
-			continue;
-		while (i--)
-			node_release(target[i].empty);
-		message_release(m);
-		return NULL;
+	while (d->targets < targets) {
+		struct target *t = &d->target[d->targets++];
+
+		*t = (struct target){.empty = log_new_node()};
+		if (!t->empty)
+			return false;
 	}
-	return m;
+	return true;
 }
 
 /* An audience is made only for what is retained. False without memory. */
@@ -42,8 +61,11 @@ static bool find_target(struct hub *hub, const struct publication *p, enum audie
 	return target->audience || p->ttl == 0;
 }
 
-static bool find_targets(struct hub *hub, const struct publication *p, struct target *target)
+static bool find_targets(struct hub *hub, struct delivery *d)
 {
+	const struct publication *p = d->publication;
+	struct target *target = d->target;
+
 	if (p->uids + p->channels == 0)
 		target->audience = hub->everyone;
 	for (size_t i = 0; i < p->uids; i++)
@@ -107,10 +129,12 @@ static void mark(const struct audience *a, const struct message *m)
 }
 
 /* Appends the message to the logs of its targets and marks their readers. A target that is named twice counts once. */
-static void deliver(struct hub *hub, struct message *m, struct target *target, int64_t now)
+static void deliver(struct hub *hub, struct delivery *d, int64_t now)
 {
-	for (size_t i = 0; i < m->audiences; i++) {
-		struct audience *a = target[i].audience;
+	struct message *m = d->message;
+
+	for (size_t i = 0; i < d->targets; i++) {
+		struct audience *a = d->target[i].audience;
 
 		if (!a || a->stamp == m->seq)
 			continue;
@@ -118,8 +142,8 @@ static void deliver(struct hub *hub, struct message *m, struct target *target, i
 		a->touched = now;
 		if (m->expires == EXPIRED_ALWAYS && !a->streams)
 			continue; /* nobody is there, and nobody will ask for it */
-		log_append(&a->log, m, target[i].empty);
-		target[i].empty = NULL;
+		log_append(&a->log, m, d->target[i].empty);
+		d->target[i].empty = NULL;
 		if (m->expires != EXPIRED_ALWAYS)
 			hub_retain(hub, m, &m->retained[i], a);
 		mark(a, m);
@@ -128,33 +152,36 @@ static void deliver(struct hub *hub, struct message *m, struct target *target, i
 }
 
 /* How many streams it reaches, each once. After deliver(). */
-static uint32_t count_streams(const struct message *m, const struct target *target)
+static uint32_t count_streams(const struct delivery *d)
 {
 	uint32_t streams = 0;
 
-	for (size_t i = 0; i < m->audiences; i++) {
-		const struct audience *a = target[i].audience;
+	for (size_t i = 0; i < d->targets; i++) {
+		const struct audience *a = d->target[i].audience;
 
-		if (!a || target[i].empty)
+		if (!a || d->target[i].empty)
 			continue; /* nobody, or named before */
-		streams += a->kind == AUDIENCE_UID || m->audiences == 1 ? a->streams : count_once(a, m->seq);
+		streams += a->kind == AUDIENCE_UID || d->targets == 1 ? a->streams : count_once(a, d->message->seq);
 	}
 	return streams;
 }
 
-static bool uids_are_away(const struct target *target, size_t uids)
+static bool uids_are_away(const struct delivery *d)
 {
-	for (size_t i = 0; i < uids; i++)
-		if (target[i].audience && target[i].audience->streams + target[i].audience->lingers)
+	for (size_t i = 0; i < d->publication->uids; i++) {
+		const struct audience *a = d->target[i].audience;
+
+		if (a && a->streams + a->lingers > 0)
 			return false;
-	return uids > 0;
+	}
+	return d->publication->uids > 0;
 }
 
 /* Gives the message its place and its id. */
-static void accept_message(struct hub *hub, const struct publication *p, struct message *m, struct target *target,
-                           int64_t now, struct publishing *op)
+static void accept_message(struct hub *hub, struct delivery *d, int64_t now, struct publishing *op)
 {
-	int64_t ttl = p->ttl < 0 ? hub->limits.history_ttl : p->ttl;
+	int64_t ttl = d->publication->ttl < 0 ? hub->limits.history_ttl : d->publication->ttl;
+	struct message *m = d->message;
 	uint32_t id;
 
 	m->seq = hub_seq(hub) + 1;
@@ -162,19 +189,19 @@ static void accept_message(struct hub *hub, const struct publication *p, struct 
 	id = (uint32_t)sse_write_id_before(message_room(m) + SSE_ID_MAX, hub->epoch, m->seq);
 	m->start = SSE_ID_MAX - id;
 	m->size += id;
-	deliver(hub, m, target, now);
+	deliver(hub, d, now);
 	hub_bound_history(hub);
 	hub->publishes++;
 	op->seq = m->seq;
-	op->streams = count_streams(m, target);
-	op->offline = uids_are_away(target, p->uids);
+	op->streams = count_streams(d);
+	op->offline = uids_are_away(d);
 	atomic_store_explicit(&hub->seq, m->seq, memory_order_release);
 }
 
 /* Under the lock: all of a publish but what can be done before and after. */
-static enum hub_result publish(struct hub *hub, const struct publication *p, struct message *m, struct target *target,
-                               int64_t now, struct publishing *op)
+static enum hub_result publish(struct hub *hub, struct delivery *d, int64_t now, struct publishing *op)
 {
+	const struct publication *p = d->publication;
 	struct key_digest key = {{0, 0}};
 
 	if (p->key.at) {
@@ -192,9 +219,9 @@ static enum hub_result publish(struct hub *hub, const struct publication *p, str
 		if (!idempotency_reserve(&hub->keys))
 			return HUB_FULL;
 	}
-	if (!find_targets(hub, p, target))
+	if (!find_targets(hub, d))
 		return HUB_NO_MEMORY;
-	accept_message(hub, p, m, target, now, op);
+	accept_message(hub, d, now, op);
 	if (p->key.at)
 		idempotency_add(&hub->keys, key, (struct receipt){.seq = op->seq, .expires = now + IDEMPOTENCY_MS,
 		                                                  .streams = op->streams, .offline = op->offline});
@@ -203,24 +230,20 @@ static enum hub_result publish(struct hub *hub, const struct publication *p, str
 
 void hub_publish(struct hub *hub, const struct publication *p, int64_t now, struct publishing *op)
 {
-	struct target target[HUB_MAX_TARGETS];
-	size_t targets = p->uids + p->channels ? p->uids + p->channels : 1;
-	struct message *m = prepare(p, target, targets);
+	struct delivery d; /* 16 KiB that need no clearing */
 	bool wake[HUB_MAX_INBOXES] = {false};
 
 	op->result = HUB_NO_MEMORY;
-	if (m) {
+	if (prepare(&d, p)) {
 		pthread_mutex_lock(&hub->lock);
-		op->result = publish(hub, p, m, target, now, op);
-		for (unsigned i = 0; m->seq && i < hub->inboxes; i++)
-			wake[i] = hub->inbox[i]->stamp[URGENT] == m->seq || hub->inbox[i]->stamp[FANOUT] == m->seq;
+		op->result = publish(hub, &d, now, op);
+		for (unsigned i = 0; d.message->seq && i < hub->inboxes; i++)
+			wake[i] = hub->inbox[i]->stamp[URGENT] == d.message->seq || hub->inbox[i]->stamp[FANOUT] == d.message->seq;
 		pthread_mutex_unlock(&hub->lock);
 		for (unsigned i = 0; i < hub->inboxes; i++)
 			if (wake[i])
 				hub->inbox[i]->wake(hub->inbox[i]->context);
-		for (size_t i = 0; i < targets; i++)
-			node_release(target[i].empty);
-		message_release(m);
 	}
+	release(&d);
 	op->done(op);
 }

@@ -43,17 +43,17 @@ static void *run(void *context)
 
 	pthread_mutex_lock(&l->lock);
 	while (l->count || !l->stopping) {
-		size_t run = l->count < LOGGER_RING - l->first ? l->count : LOGGER_RING - l->first;
+		size_t part = l->count < LOGGER_RING - l->first ? l->count : LOGGER_RING - l->first;
 
-		if (!run) {
+		if (!part) {
 			pthread_cond_wait(&l->changed, &l->lock);
 			continue;
 		}
 		pthread_mutex_unlock(&l->lock);
-		write_all(l->ring + l->first, run); /* nobody else touches what waits */
+		write_all(l->ring + l->first, part); /* nobody else touches what waits */
 		pthread_mutex_lock(&l->lock);
-		l->first = (l->first + run) % LOGGER_RING;
-		l->count -= run;
+		l->first = (l->first + part) % LOGGER_RING;
+		l->count -= part;
 	}
 	l->stopped = true;
 	pthread_cond_broadcast(&l->changed);
@@ -117,10 +117,10 @@ bool logger_wants(const struct logger *l, enum log_level level)
 static void push(struct logger *l, const char *line, size_t len)
 {
 	size_t at = (l->first + l->count) % LOGGER_RING;
-	size_t run = len < LOGGER_RING - at ? len : LOGGER_RING - at;
+	size_t part = len < LOGGER_RING - at ? len : LOGGER_RING - at;
 
-	memcpy(l->ring + at, line, run);
-	memcpy(l->ring, line + run, len - run);
+	memcpy(l->ring + at, line, part);
+	memcpy(l->ring, line + part, len - part);
 	l->count += len;
 }
 
@@ -180,7 +180,7 @@ static bool is_plain(struct slice text)
 	for (size_t i = 0; i < text.len; i++)
 		if (!text.at[i] || !strchr(plain, text.at[i]))
 			return false;
-	return text.len > 0;
+	return true;
 }
 
 const char *log_value(char out[LOG_VALUE_MAX], struct slice text)
@@ -189,7 +189,7 @@ const char *log_value(char out[LOG_VALUE_MAX], struct slice text)
 	size_t len = text.len < 256 ? text.len : 256;
 	char *to = out;
 
-	if (is_plain(text)) {
+	if (text.len && is_plain(text)) {
 		memcpy(out, text.at, len);
 		out[len] = '\0';
 		return out;

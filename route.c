@@ -9,19 +9,19 @@
 #include "worker.h"
 
 static const struct route routes[] = {
-	{LISTENER_PUBLIC, "GET", "/events", subscriber_events, false, false, false},
-	{LISTENER_PUBLIC, "GET", "/poll", subscriber_poll, false, false, false},
-	{LISTENER_PUBLIC, "GET", "/healthz", api_healthz, false, false, false},
-	{LISTENER_PUBLIC, "GET", "/", pages_serve, false, false, true},
-	{LISTENER_PUBLIC, "GET", "/demo.css", pages_serve, false, false, true},
-	{LISTENER_PUBLIC, "GET", "/demo.js", pages_serve, false, false, true},
-	{LISTENER_PUBLIC, "POST", "/demo/publish", api_demo_publish, true, false, true},
-	{LISTENER_API, "POST", "/publish", api_publish, true, true, false},
-	{LISTENER_API, "", "/", api_compat, true, true, false},
-	{LISTENER_API, "GET", "/online", api_online, false, true, false},
-	{LISTENER_API, "POST", "/disconnect", api_disconnect, true, true, false},
-	{LISTENER_API, "GET", "/stats", api_stats, false, true, false},
-	{LISTENER_API, "GET", "/healthz", api_healthz, false, false, false},
+	{"GET", "/events", subscriber_events, LISTENER_PUBLIC, false, false, false},
+	{"GET", "/poll", subscriber_poll, LISTENER_PUBLIC, false, false, false},
+	{"GET", "/healthz", api_healthz, LISTENER_PUBLIC, false, false, false},
+	{"GET", "/", pages_serve, LISTENER_PUBLIC, false, false, true},
+	{"GET", "/demo.css", pages_serve, LISTENER_PUBLIC, false, false, true},
+	{"GET", "/demo.js", pages_serve, LISTENER_PUBLIC, false, false, true},
+	{"POST", "/demo/publish", api_demo_publish, LISTENER_PUBLIC, true, false, true},
+	{"POST", "/publish", api_publish, LISTENER_API, true, true, false},
+	{"", "/", api_compat, LISTENER_API, true, true, false},
+	{"GET", "/online", api_online, LISTENER_API, false, true, false},
+	{"POST", "/disconnect", api_disconnect, LISTENER_API, true, true, false},
+	{"GET", "/stats", api_stats, LISTENER_API, false, true, false},
+	{"GET", "/healthz", api_healthz, LISTENER_API, false, false, false},
 };
 
 enum { ROUTES = sizeof routes / sizeof routes[0] };

@@ -8,10 +8,10 @@
 #include "conn.h"
 
 struct route {
-	unsigned char listener;   /* enum listener_kind */
 	const char *method;       /* HEAD goes with GET; "" = any */
 	const char *path;
 	void (*handle)(struct conn *c);
+	unsigned char listener;   /* enum listener_kind */
 	bool body;                /* it may have one; a request with a body that is not expected is refused */
 	bool key;                 /* it takes the API key */
 	bool demo;                /* it exists under --demo alone */

@@ -1,6 +1,7 @@
 /* stream.c: the life of a stream: hello, messages, pings, its last word. See stream.h; long-polls are in longpoll.c. */
 #include "stream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "answer.h"
@@ -31,7 +32,9 @@ static void add_retry(struct buffer *out, struct conn *c, int64_t times)
 	int64_t retry = options_of(c)->retry * times;
 	int64_t third = retry / 3;
 
-	buffer_printf(out, "retry: %lld\n", (long long)(retry - third + (int64_t)worker_random(c->worker, (uint64_t)third * 2 + 1)));
+	buffer_add_text(out, "retry: ");
+	buffer_add_number(out, (uint64_t)(retry - third) + worker_random(c->worker, (uint64_t)third * 2 + 1));
+	buffer_add_text(out, "\n");
 }
 
 static void add_id(struct buffer *out, const struct conn *c, uint64_t seq)
@@ -78,17 +81,26 @@ static void add_busy(struct buffer *out, struct conn *c, const char *reason, int
 
 /* ---- the end of one */
 
-static void log_end(const struct conn *c, enum close_reason reason)
+/* One line: what happened to which stream; `more` is what else there is to say. */
+static void log_stream(const struct conn *c, enum log_level level, const char *event, const char *more)
 {
+	struct logger *logger = c->worker->server->logger;
 	const unsigned char *t = c->token_tag;
 	char uid[LOG_VALUE_MAX];
-	enum log_level level = reason == CLOSE_LAG || reason == CLOSE_SEND_TIMEOUT || reason == CLOSE_MEMORY ? LOG_WARN : LOG_INFO;
+
+	if (logger_wants(logger, level))
+		logger_write(logger, level, "event=%s uid=%s token_hash=%02x%02x%02x%02x%s", event,
+		             log_value(uid, audience_name(c->reader.own[0].audience)), t[0], t[1], t[2], t[3], more);
+}
+
+static void log_end(const struct conn *c, enum close_reason reason)
+{
+	char more[64];
 
 	count_add(&c->worker->counters.closed[reason], 1);
-	if (logger_wants(c->worker->server->logger, level))
-		logger_write(c->worker->server->logger, level, "event=%s_closed uid=%s token_hash=%02x%02x%02x%02x reason=%s",
-		             c->reader.poll ? "poll" : "stream", log_value(uid, audience_name(c->reader.own[0].audience)), t[0], t[1],
-		             t[2], t[3], close_reason_name(reason));
+	(void)snprintf(more, sizeof more, " reason=%s", close_reason_name(reason));
+	log_stream(c, reason == CLOSE_LAG || reason == CLOSE_SEND_TIMEOUT || reason == CLOSE_MEMORY ? LOG_WARN : LOG_INFO,
+	           c->reader.poll ? "poll_closed" : "stream_closed", more);
 }
 
 /*
@@ -361,8 +373,6 @@ static int64_t jittered_end(struct conn *c)
 static void begin(struct conn *c, const struct stream_request *request, const struct hub_position *position)
 {
 	struct buffer out = c->exchange->out;
-	char uid[LOG_VALUE_MAX];
-	const unsigned char *t = request->token_tag;
 
 	add_head(&out, c);
 	if (request->padding) {
@@ -380,11 +390,9 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 	conn_drop_exchange(c);
 	c->until = request->until;
 	c->ends = jittered_end(c);
-	memcpy(c->token_tag, t, sizeof c->token_tag);
+	memcpy(c->token_tag, request->token_tag, sizeof c->token_tag);
 	count_add(&c->worker->counters.count[COUNT_STREAMS], 1);
-	if (logger_wants(c->worker->server->logger, LOG_INFO))
-		logger_write(c->worker->server->logger, LOG_INFO, "event=stream_opened uid=%s token_hash=%02x%02x%02x%02x",
-		             log_value(uid, audience_name(c->reader.own[0].audience)), t[0], t[1], t[2], t[3]);
+	log_stream(c, LOG_INFO, "stream_opened", "");
 	conn_enter(c, CONN_STREAMING);
 	if (c->state == CONN_STREAMING)
 		send_control(c, &out);
