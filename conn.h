@@ -56,6 +56,7 @@ struct exchange {
 /* Does a stream want pushsse.online events? */
 enum online { ONLINE_NO, ONLINE_TOLD, ONLINE_OWED };
 
+/* What a sweep looks at comes first, in one cache line. */
 struct conn {
 	int fd;
 	unsigned char state;         /* enum conn_state */
@@ -65,15 +66,15 @@ struct conn {
 	bool pinged;                 /* of a stream: its first ping went out */
 	unsigned char online;        /* of a stream: enum online */
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
-	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */
-	struct worker *worker;
-	struct conn *ready_next, **ready_link; /* in a ready queue; or, when closed, ready_next is the next to be reaped */
-	struct exchange *exchange;   /* NULL on a stream, and between requests */
-	struct buffer *pending;      /* of a stream: control bytes that did not go out; NULL nearly always */
 	int64_t since;               /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
 	int64_t until;               /* of a stream: its token's end; of a poll: when it is answered at the latest */
 	int64_t ends;                /* of a stream: when it has reached its age */
+	struct worker *worker;
+	struct exchange *exchange;   /* NULL on a stream, and between requests */
+	struct buffer *pending;      /* of a stream: control bytes that did not go out; NULL nearly always */
+	struct conn *ready_next, **ready_link; /* in a ready queue; or, when closed, ready_next is the next to be reaped */
 	struct reader reader;        /* attached on a stream and a parked poll */
+	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */
 };
 
 #define NO_SLOT UINT32_MAX

@@ -231,10 +231,11 @@ static enum hub_result publish(struct hub *hub, struct delivery *d, int64_t now,
 void hub_publish(struct hub *hub, const struct publication *p, int64_t now, struct publishing *op)
 {
 	struct delivery d; /* 16 KiB that need no clearing */
-	bool wake[HUB_MAX_INBOXES] = {false};
 
 	op->result = HUB_NO_MEMORY;
 	if (prepare(&d, p)) {
+		bool wake[HUB_MAX_INBOXES] = {false};
+
 		pthread_mutex_lock(&hub->lock);
 		op->result = publish(hub, &d, now, op);
 		for (unsigned i = 0; d.message->seq && i < hub->inboxes; i++)

@@ -195,8 +195,8 @@ const char *log_value(char out[LOG_VALUE_MAX], struct slice text)
 		return out;
 	}
 	*to++ = '"';
-	for (size_t i = 0; i < len; i++) {
-		unsigned char byte = (unsigned char)text.at[i];
+	for (const char *at = text.at; at < text.at + len; at++) {
+		unsigned char byte = (unsigned char)*at;
 
 		if (byte == '"' || byte == '\\') {
 			*to++ = '\\';

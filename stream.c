@@ -86,11 +86,13 @@ static void log_stream(const struct conn *c, enum log_level level, const char *e
 {
 	struct logger *logger = c->worker->server->logger;
 	const unsigned char *t = c->token_tag;
-	char uid[LOG_VALUE_MAX];
 
-	if (logger_wants(logger, level))
+	if (logger_wants(logger, level)) {
+		char uid[LOG_VALUE_MAX];
+
 		logger_write(logger, level, "event=%s uid=%s token_hash=%02x%02x%02x%02x%s", event,
 		             log_value(uid, audience_name(c->reader.own[0].audience)), t[0], t[1], t[2], t[3], more);
+	}
 }
 
 static void log_end(const struct conn *c, enum close_reason reason)
@@ -316,7 +318,7 @@ void stream_tick(struct conn *c)
 	int64_t now = c->worker->now;
 	struct buffer last = {0};
 
-	if (c->reader.poll) {
+	if (c->state == CONN_POLLING) {
 		if (now >= c->until)
 			longpoll_answer(c, CLOSE_ANSWERED);
 	} else if (c->state == CONN_BLOCKED) {

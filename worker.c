@@ -360,7 +360,7 @@ static void sweep(struct worker *w)
 
 		if (!conn_is_cold(c))
 			continue; /* not since this slice was taken */
-		if (slice->poll[i].revents && (c->reader.poll ? conn_has_left(c) : conn_discard(c)))
+		if (slice->poll[i].revents && (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c)))
 			stream_left(c);
 		else
 			stream_tick(c);
