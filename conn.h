@@ -56,7 +56,7 @@ struct exchange {
 /* Does a stream want pushsse.online events? */
 enum online { ONLINE_NO, ONLINE_TOLD, ONLINE_OWED };
 
-/* What a sweep looks at comes first, in one cache line. */
+/* What the walks over the cold ones look at comes first, in one cache line. */
 struct conn {
 	int fd;
 	unsigned char state;         /* enum conn_state */

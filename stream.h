@@ -2,7 +2,7 @@
  * stream.h: what an open stream and a parked long-poll are sent, and when.
  *
  * For the worker's own thread. A stream is visited when something was published for it, when its socket takes bytes again,
- * and by the sweep; each visit gives it all that it is owed, as far as its socket takes it.
+ * and by the walk over time; each visit gives it all that it is owed, as far as its socket takes it.
  */
 #ifndef STREAM_H
 #define STREAM_H
@@ -26,7 +26,7 @@ void stream_open(struct conn *c, const struct stream_request *request);
 void stream_visit(struct conn *c);
 /* The socket of a blocked stream takes bytes again. */
 void stream_unblock(struct conn *c);
-/* Pings, ends what has run out. For cold ones by the sweep, for blocked ones once in a tick. */
+/* Pings, ends what has run out. For cold ones by the walk over time, for blocked ones once in a tick. */
 void stream_tick(struct conn *c);
 /* Its client has left. */
 void stream_left(struct conn *c);

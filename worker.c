@@ -316,7 +316,7 @@ static void settle_waiting(struct worker *w)
 			api_settle(w->hot.conn[i]);
 }
 
-/* ---- the sweep */
+/* ---- the walks */
 
 static void tell_online(struct worker *w)
 {
@@ -335,35 +335,48 @@ static void tell_online(struct worker *w)
 			w->hot.conn[i]->online = ONLINE_OWED;
 }
 
-/* Looks at a slice of the cold ones: who has left, whose time has come. */
-static void sweep(struct worker *w)
+/* How many cold connections a walk goes on in a tick, so that its round is done in time. */
+static size_t slice_size(const struct worker *w, size_t least, size_t round_ms)
 {
-	size_t n = w->cold.count * WORKER_TICK_MS / WORKER_ROUND_MS + 1;
-	struct conn_set *slice = &w->slice;
+	size_t size = w->cold.count * WORKER_TICK_MS / round_ms + 1;
 
-	if (n < WORKER_SLICE)
-		n = WORKER_SLICE;
-	if (n > w->cold.count)
-		n = w->cold.count;
+	if (size < least)
+		size = least;
+	return size < w->cold.count ? size : w->cold.count;
+}
+
+static struct conn *next_cold(const struct worker *w, size_t *at)
+{
+	*at = *at + 1 < w->cold.count ? *at + 1 : 0;
+	return w->cold.conn[*at];
+}
+
+/* Whose time has come? */
+static void walk_time(struct worker *w)
+{
+	for (size_t n = slice_size(w, WORKER_SLICE, WORKER_TIME_ROUND_MS); n > 0 && w->cold.count > 0; n--)
+		stream_tick(next_cold(w, &w->timed));
+}
+
+/* Who has left? */
+static void walk_leaving(struct worker *w)
+{
+	struct conn_set *slice = &w->slice;
+	size_t n = slice_size(w, w->cold.count > WORKER_SLICE ? WORKER_LEAVE_SLICE : WORKER_SLICE, WORKER_LEAVE_ROUND_MS);
+
 	if (!set_reserve(slice, true, n))
 		n = slice->capacity; /* fewer at a time: a round takes longer */
 	for (size_t i = 0; i < n; i++) {
-		w->swept = w->swept + 1 < w->cold.count ? w->swept + 1 : 0;
-		slice->conn[i] = w->cold.conn[w->swept];
+		slice->conn[i] = next_cold(w, &w->polled);
 		slice->poll[i] = (struct pollfd){.fd = slice->conn[i]->fd, .events = POLLIN};
 	}
-	if (n && poll(slice->poll, (nfds_t)n, 0) < 0)
-		for (size_t i = 0; i < n; i++)
-			slice->poll[i].revents = 0;
+	if (n == 0 || poll(slice->poll, (nfds_t)n, 0) <= 0)
+		return;
 	for (size_t i = 0; i < n; i++) {
 		struct conn *c = slice->conn[i];
 
-		if (!conn_is_cold(c))
-			continue; /* not since this slice was taken */
-		if (slice->poll[i].revents && (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c)))
+		if (slice->poll[i].revents && conn_is_cold(c) && (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c)))
 			stream_left(c);
-		else
-			stream_tick(c);
 	}
 }
 
@@ -404,7 +417,8 @@ static void tick(struct worker *w)
 	for (size_t i = w->hot.count; i-- > w->fixed;)
 		if (i < w->hot.count)
 			conn_tick(w->hot.conn[i]);
-	sweep(w);
+	walk_time(w);
+	walk_leaving(w);
 	tell_online(w);
 	if (atomic_load(&w->server->draining))
 		drain(w);
