@@ -187,13 +187,15 @@ static void walk(const struct roster *taken, void *context, void (*ready)(void *
 
 void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (*ready)(void *, struct reader *))
 {
+	struct backlog *backlog = &inbox->backlog[urgency];
 	struct roster *taken = NULL;
 
 	if (!atomic_load(&inbox->pending[urgency]))
 		return;
 	pthread_mutex_lock(&hub->lock);
 	atomic_store(&inbox->pending[urgency], false);
-	inbox->round[urgency] = atomic_load(&inbox->behind[urgency]);
+	backlog->round_bytes = atomic_load(&backlog->bytes);
+	backlog->round_messages = atomic_load(&backlog->messages);
 	if (urgency == URGENT)
 		take_marked(inbox, ready);
 	else
@@ -204,10 +206,14 @@ void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (
 
 bool hub_is_congested(const struct hub *hub)
 {
-	for (unsigned i = 0; i < hub->inboxes; i++)
-		for (int u = 0; u < URGENCIES; u++)
-			if (atomic_load(&hub->inbox[i]->behind[u]) > hub->limits.max_lag / 2)
+	for (unsigned i = 0; i < hub->inboxes; i++) {
+		for (int u = 0; u < URGENCIES; u++) {
+			const struct backlog *b = &hub->inbox[i]->backlog[u];
+
+			if (atomic_load(&b->bytes) > hub->limits.max_lag / 2 || atomic_load(&b->messages) > GATHER_MAX_BLOCKS)
 				return true;
+		}
+	}
 	return false;
 }
 
@@ -232,10 +238,13 @@ void hub_await_calm(struct hub *hub)
 
 void hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency)
 {
-	if (!inbox->round[urgency])
+	struct backlog *backlog = &inbox->backlog[urgency];
+
+	if (!backlog->round_messages)
 		return;
-	atomic_fetch_sub(&inbox->behind[urgency], inbox->round[urgency]);
-	inbox->round[urgency] = 0;
+	atomic_fetch_sub(&backlog->bytes, backlog->round_bytes);
+	atomic_fetch_sub(&backlog->messages, backlog->round_messages);
+	backlog->round_bytes = backlog->round_messages = 0;
 	announce_calm(hub);
 }
 

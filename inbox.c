@@ -43,7 +43,8 @@ void inbox_count(struct inbox *inbox, enum urgency urgency, uint64_t seq, uint32
 	if (inbox->stamp[urgency] == seq)
 		return;
 	inbox->stamp[urgency] = seq;
-	atomic_fetch_add_explicit(&inbox->behind[urgency], bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&inbox->backlog[urgency].bytes, bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&inbox->backlog[urgency].messages, 1, memory_order_relaxed);
 }
 
 void ring_add(struct subscription **newest, struct subscription *s)

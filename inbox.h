@@ -24,8 +24,10 @@ struct inbox {
 	struct reader *marked;       /* under the lock */
 	struct roster *stirred;      /* under the lock */
 	uint64_t stamp[URGENCIES];   /* seq of the last publish that counted here; under the lock */
-	_Atomic uint64_t behind[URGENCIES]; /* bytes published for its readers that not all of them were given yet */
-	uint64_t round[URGENCIES];   /* how much of that the round under way covers; the worker's own */
+	struct backlog {             /* what was published for its readers and not yet given to all of them */
+		_Atomic uint64_t bytes, messages;
+		uint64_t round_bytes, round_messages; /* how much of that the round under way covers; the worker's own */
+	} backlog[URGENCIES];
 };
 
 /* The readers that one worker has of one wide audience. Goes with its last reader, unless it is stirred. */
@@ -46,7 +48,7 @@ void inbox_mark(struct reader *r);
 void inbox_unmark(struct reader *r);
 /* Stirs a roster, once. */
 void inbox_stir(struct roster *roster);
-/* Counts a message's bytes as not yet given to the inbox's readers; once for each seq. */
+/* Counts a message as not yet given to the inbox's readers; once for each seq. */
 void inbox_count(struct inbox *inbox, enum urgency urgency, uint64_t seq, uint32_t bytes);
 
 /* Puts a subscription first in a ring, or takes it out. */

@@ -121,13 +121,13 @@ static struct keyring *load_open(int fd, const char *path, char *error, size_t s
 	char fault[64];
 
 	if (len < 0) {
-		(void)snprintf(error, size, "cannot read secret file %s: %s", path, strerror(errno));
+		(void)snprintf(error, size, "cannot read %s: %s", path, strerror(errno));
 	} else if (len == ROOM) {
-		(void)snprintf(error, size, "secret file %s: longer than %d bytes", path, (int)KEYRING_MAX_BYTES);
+		(void)snprintf(error, size, "%s: longer than %d bytes", path, (int)KEYRING_MAX_BYTES);
 	} else {
 		ring = keyring_parse((struct slice){text, (size_t)len}, fault, sizeof fault);
 		if (ring == NULL)
-			(void)snprintf(error, size, "secret file %s: %s", path, fault);
+			(void)snprintf(error, size, "%s: %s", path, fault);
 	}
 	if (text != NULL)
 		wipe(text, ROOM);
@@ -140,7 +140,7 @@ struct keyring *keyring_load(const char *path, char *error, size_t size)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0) {
-		(void)snprintf(error, size, "cannot read secret file %s: %s", path, strerror(errno));
+		(void)snprintf(error, size, "cannot read %s: %s", path, strerror(errno));
 		return NULL;
 	}
 

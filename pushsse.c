@@ -217,14 +217,27 @@ static bool open_workers(struct server *s, char *error, size_t size)
 	return s->worker && good;
 }
 
+/* What a browser or curl on this machine calls that address: one that takes all is reached by the loopback. */
+static const char *reachable(const char *address, char out[ADDRESS_TEXT])
+{
+	static const char any4[] = "0.0.0.0:", any6[] = "[::]:";
+
+	if (strncmp(address, any4, strlen(any4)) == 0)
+		(void)snprintf(out, ADDRESS_TEXT, "127.0.0.1:%s", address + strlen(any4));
+	else if (strncmp(address, any6, strlen(any6)) == 0)
+		(void)snprintf(out, ADDRESS_TEXT, "[::1]:%s", address + strlen(any6));
+	else
+		(void)snprintf(out, ADDRESS_TEXT, "%s", address);
+	return out;
+}
+
 /* What --demo tells: a URL to open and a line to paste. */
 static bool print_demo(const struct options *o, char text[LISTENERS][ADDRESS_TEXT])
 {
-	char error[128];
+	char error[128], site[ADDRESS_TEXT], api[ADDRESS_TEXT];
 	struct keyring *secrets = keyring_parse(slice_of(o->secret), error, sizeof error);
 	struct buffer token = {0};
-	const char *any = "0.0.0.0:";
-	bool everywhere = strncmp(text[LISTENER_PUBLIC], any, strlen(any)) == 0;
+	bool unix_api = strncmp(o->api_listen, "unix:", 5) == 0;
 
 	if (!secrets)
 		return false;
@@ -232,12 +245,11 @@ static bool print_demo(const struct options *o, char text[LISTENERS][ADDRESS_TEX
 	keyring_release(secrets);
 	if (token.failed)
 		return false;
-	(void)printf("Open this page:\n\n  http://%s%s/#token=%.*s\n\n"
-	             "and tell it something:\n\n"
-	             "  curl -H 'Authorization: Bearer %s' -d to=%s -d content=hello http://%s/publish\n\n"
+	(void)printf("Open this page:\n\n  http://%s/#token=%.*s\n\nand tell it something:\n\n"
+	             "  curl %s%s -H 'Authorization: Bearer %s' -d to=%s -d content=hello http://%s/publish\n\n"
 	             "Secret and key are made up and gone when this ends (Ctrl-C).\n",
-	             everywhere ? "127.0.0.1:" : "", text[LISTENER_PUBLIC] + (everywhere ? strlen(any) : 0), (int)token.len, token.at,
-	             o->api_key, DEMO_UID, text[LISTENER_API]);
+	             strncmp(o->listen, "unix:", 5) == 0 ? "YOUR-PROXY" : reachable(text[LISTENER_PUBLIC], site), (int)token.len, token.at, unix_api ? "--unix-socket " : "", unix_api ? o->api_listen + 5 : "-sS",
+	             o->api_key, DEMO_UID, unix_api ? "localhost" : reachable(text[LISTENER_API], api));
 	buffer_free(&token);
 	return fflush(stdout) == 0;
 }

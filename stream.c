@@ -11,6 +11,7 @@
 enum {
 	PADDING = 2048,      /* bytes of comment for old polyfills, which show nothing before */
 	PADDING_LINES = 4,
+	OVERLOAD_RETRIES = 5, /* times --retry that who is turned away for want of room is to wait */
 	CONTROL_MAX = 2048   /* bytes of a control event; a kick's reason is the longest part of one */
 };
 
@@ -126,7 +127,7 @@ static void act_on_verdict(struct conn *c)
 
 	switch (atomic_load(&c->reader.verdict)) {
 	case VERDICT_EVICTED:
-		add_busy(&last, c, "too_many_streams", 5);
+		add_busy(&last, c, "too_many_streams", OVERLOAD_RETRIES);
 		end(c, CLOSE_EVICTED, &last);
 		break;
 	case VERDICT_KICKED:
@@ -350,14 +351,14 @@ static void add_head(struct buffer *out, struct conn *c)
 }
 
 /* 200, since every other status is final for a native EventSource; then the end. */
-static void refuse_busy(struct conn *c, const char *reason)
+static void refuse_busy(struct conn *c, const char *reason, int64_t times)
 {
 	struct exchange *x = c->exchange;
 
 	count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
 	add_head(&x->out, c);
 	if (!x->head_only)
-		add_busy(&x->out, c, reason, 5);
+		add_busy(&x->out, c, reason, times);
 	x->keep_alive = false;
 	conn_answer(c);
 }
@@ -385,7 +386,10 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 	add_hello(&out, c, position, request->expires);
 	if (request->online) {
 		c->online = ONLINE_TOLD;
-		c->worker->onlookers++;
+		if (c->worker->onlookers++ == 0) {
+			c->worker->told = hub_presence(hub_of(c));
+			c->worker->told_at = c->worker->now;
+		}
 		add_online(&out, hub_presence(hub_of(c)));
 	}
 	c->exchange->out = (struct buffer){0};
@@ -413,7 +417,7 @@ void stream_open(struct conn *c, const struct stream_request *request)
 		return;
 	}
 	if (atomic_load(&c->worker->server->draining)) {
-		refuse_busy(c, "draining");
+		refuse_busy(c, "draining", 1);
 		return;
 	}
 	switch (hub_subscribe(hub_of(c), &request->subscribe, c->worker->now, &c->reader, &position)) {
@@ -424,7 +428,7 @@ void stream_open(struct conn *c, const struct stream_request *request)
 		answer_unauthorized(c, "token_expired");
 		break;
 	default:
-		refuse_busy(c, "full");
+		refuse_busy(c, "full", OVERLOAD_RETRIES);
 		break;
 	}
 }

@@ -385,6 +385,27 @@ static void publishers_wait_for_the_workers(void **state)
 	close_hub(&f);
 }
 
+/* More than one visit gives: waiting later would only make what comes arrive later. */
+static void publishers_wait_for_many_small_messages(void **state)
+{
+	struct fixture f = {0};
+	struct reader ann;
+
+	(void)state;
+	open_hub(&f);
+	attach(&f, &ann, "@ann");
+	for (int i = 0; i < GATHER_MAX_BLOCKS; i++)
+		publish(&f, "@ann", "");
+	assert_false(hub_is_congested(f.hub));
+	publish(&f, "@ann", "");
+	assert_true(hub_is_congested(f.hub));
+	hub_take(f.hub, &f.inbox[0], URGENT, ignore);
+	hub_round_done(f.hub, &f.inbox[0], URGENT);
+	assert_false(hub_is_congested(f.hub));
+	detach(&f, &ann);
+	close_hub(&f);
+}
+
 /* Between a publisher's look and its asking the last round may end: it is woken all the same. */
 static void calm_that_came_before_it_was_asked_for_wakes(void **state)
 {
@@ -643,6 +664,7 @@ int main(void)
 		cmocka_unit_test(a_slow_reader_is_owed_all_and_lags),
 		cmocka_unit_test(a_replay_is_no_lag),
 		cmocka_unit_test(publishers_wait_for_the_workers),
+		cmocka_unit_test(publishers_wait_for_many_small_messages),
 		cmocka_unit_test(calm_that_came_before_it_was_asked_for_wakes),
 		cmocka_unit_test(a_publish_wakes_the_workers_it_concerns),
 		cmocka_unit_test(a_roster_outlives_its_readers_while_stirred),

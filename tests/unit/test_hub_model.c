@@ -73,6 +73,7 @@ struct model {
 	int64_t barred[UIDS], today;
 	struct key_model key[KEYS];
 	uint64_t behind[INBOXES][URGENCIES], round[INBOXES][URGENCIES];
+	uint64_t behind_messages[INBOXES][URGENCIES], round_messages[INBOXES][URGENCIES];
 	uint64_t attaches;
 	int64_t now;
 	uint64_t random, step;
@@ -340,9 +341,12 @@ static void stir(struct model *m, uint32_t audiences, bool must_wake[INBOXES])
 		counted[r->inbox][URGENT] |= (r->audiences & audiences & ((1U << UIDS) - 1)) != 0;
 		counted[r->inbox][FANOUT] |= (r->audiences & audiences & ~((1U << UIDS) - 1)) != 0;
 	}
-	for (int i = 0; i < INBOXES; i++)
-		for (int u = 0; u < URGENCIES; u++)
+	for (int i = 0; i < INBOXES; i++) {
+		for (int u = 0; u < URGENCIES; u++) {
 			m->behind[i][u] += counted[i][u] ? message(m, m->seq)->size : 0;
+			m->behind_messages[i][u] += counted[i][u];
+		}
+	}
 }
 
 static void check_answer(const struct model *m, const struct aim *aim, const struct publishing *op)
@@ -730,7 +734,7 @@ static bool is_congested(const struct model *m)
 {
 	for (int i = 0; i < INBOXES; i++)
 		for (int u = 0; u < URGENCIES; u++)
-			if (m->behind[i][u] > MAX_LAG / 2)
+			if (m->behind[i][u] > MAX_LAG / 2 || m->behind_messages[i][u] > GATHER_MAX_BLOCKS)
 				return true;
 	return false;
 }
@@ -743,6 +747,7 @@ static void take_marks(struct model *m, int inbox)
 	for (int u = 0; u < URGENCIES; u++) {
 		hub_take(m->hub, &m->inbox[inbox], (enum urgency)u, ready);
 		m->round[inbox][u] = m->behind[inbox][u];
+		m->round_messages[inbox][u] = m->behind_messages[inbox][u];
 	}
 	for (struct reader_model *r = m->reader; r < m->reader + READERS; r++) {
 		if (!r->attached || r->inbox != inbox)
@@ -760,6 +765,8 @@ static void end_round(struct model *m, int inbox)
 	for (int u = 0; u < URGENCIES; u++) {
 		m->behind[inbox][u] -= m->round[inbox][u];
 		m->round[inbox][u] = 0;
+		m->behind_messages[inbox][u] -= m->round_messages[inbox][u];
+		m->round_messages[inbox][u] = 0;
 		hub_round_done(m->hub, &m->inbox[inbox], (enum urgency)u);
 	}
 	assert_int_equal(hub_is_congested(m->hub), is_congested(m));

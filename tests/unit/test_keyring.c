@@ -173,7 +173,7 @@ static void a_file_may_be_as_long_as_the_bound_and_no_longer(void **state)
 
 	write_file(text, sizeof text);
 	assert_null(keyring_load(file, error, sizeof error));
-	assert_string_equal(error, "secret file test_keyring.tmp: longer than 65536 bytes");
+	assert_string_equal(error, "test_keyring.tmp: longer than 65536 bytes");
 }
 
 static void a_file_that_fails_is_named_and_its_text_is_not(void **state)
@@ -182,16 +182,16 @@ static void a_file_that_fails_is_named_and_its_text_is_not(void **state)
 
 	(void)state;
 	assert_null(keyring_load("no/such/file", error, sizeof error));
-	assert_string_equal(error, "cannot read secret file no/such/file: No such file or directory");
+	assert_string_equal(error, "cannot read no/such/file: No such file or directory");
 	assert_null(keyring_load(".", error, sizeof error));
-	assert_string_equal(error, "cannot read secret file .: Is a directory");
+	assert_string_equal(error, "cannot read .: Is a directory");
 
 	write_file("hush\nhu\0sh\n", 11);
 	assert_null(keyring_load(file, error, sizeof error));
-	assert_string_equal(error, "secret file test_keyring.tmp: a key with a NUL byte (keys are lines of text)");
+	assert_string_equal(error, "test_keyring.tmp: a key with a NUL byte (keys are lines of text)");
 	write_file("\n", 1);
 	assert_null(keyring_load(file, error, sizeof error));
-	assert_string_equal(error, "secret file test_keyring.tmp: no key in it");
+	assert_string_equal(error, "test_keyring.tmp: no key in it");
 
 	assert_null(keyring_load("no/such/file", small, sizeof small));
 	assert_string_equal(small, "cannot read secret ");
