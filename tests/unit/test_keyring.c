@@ -194,7 +194,7 @@ static void a_file_that_fails_is_named_and_its_text_is_not(void **state)
 	assert_string_equal(error, "test_keyring.tmp: no key in it");
 
 	assert_null(keyring_load("no/such/file", small, sizeof small));
-	assert_string_equal(small, "cannot read secret ");
+	assert_string_equal(small, "cannot read no/such");
 }
 
 int main(void)
