@@ -12,8 +12,9 @@
 enum { ADDRESS_TEXT = 160 }; /* bytes that any address takes as text */
 
 /*
- * Opens a listening, non-blocking socket at a good address. -1 with one line in `error` that names the address. `text` gets what it is bound to,
- * with the port that the system chose for port 0. [::] takes IPv4 as well. A unix socket that nobody listens on any more is replaced.
+ * Opens a listening, non-blocking socket at a good address. -1 with one line in `error` that names the address.
+ * `text` gets what it is bound to, with the port that the system chose for port 0. [::] takes IPv4 as well. A unix
+ * socket that nobody listens on any more is replaced.
  */
 int address_listen(const char *address, char text[ADDRESS_TEXT], char *error, size_t size);
 /* Is it of one of these forms? */

@@ -101,7 +101,8 @@ void api_online(struct conn *c)
 	size_t limit = ONLINE_PAGE, uids = 0;
 	int got;
 
-	(void)fields_open(&fields, (struct slice){NULL, 0}, (char *)(uintptr_t)query.at, query.len); /* urlencoded: cannot fail */
+	(void)fields_open(&fields, (struct slice){NULL, 0}, (char *)(uintptr_t)query.at,
+	                  query.len); /* urlencoded: cannot fail */
 	buffer_add_text(&body, "{\"online\":{");
 	while ((got = fields_next(&fields, &f)) > 0) {
 		const char *wrong = f.wrong;
@@ -230,7 +231,8 @@ void api_stats(struct conn *c)
 		add_number(&body, counter_name(i), total(s, i));
 	buffer_add_text(&body, "\"closed\":{");
 	for (enum close_reason i = 0; i < CLOSE_REASONS; i++)
-		buffer_printf(&body, "%s\"%s\":%llu", i ? "," : "", close_reason_name(i), (unsigned long long)total_closed(s, i));
+		buffer_printf(&body, "%s\"%s\":%llu", i ? "," : "", close_reason_name(i),
+		              (unsigned long long)total_closed(s, i));
 	buffer_add_text(&body, "}},");
 	add_cursor(&body, c);
 	buffer_add_text(&body, "}");

@@ -105,7 +105,8 @@ struct audience *audience_get(struct audience_table *t, enum audience_kind kind,
 	a = malloc(sizeof *a + name.len);
 	if (!a)
 		return NULL;
-	*a = (struct audience){.hash = hash, .barred = INT64_MIN, .kind = (unsigned char)kind, .len = (unsigned char)name.len};
+	*a = (struct audience){
+		.hash = hash, .barred = INT64_MIN, .kind = (unsigned char)kind, .len = (unsigned char)name.len};
 	if (!log_open(&a->log, floor)) {
 		free(a);
 		return NULL;

@@ -1,7 +1,8 @@
 /*
  * clock.h: the two clocks, in milliseconds. Any thread.
  *
- * All timing is monotonic, so that a jump of the day's time moves no deadline. The day's time is for tokens and log lines.
+ * All timing is monotonic, so that a jump of the day's time moves no deadline. The day's time is for tokens and log
+ * lines.
  */
 #ifndef CLOCK_H
 #define CLOCK_H

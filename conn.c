@@ -26,8 +26,8 @@ struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener)
 		(void)close(fd);
 		return NULL;
 	}
-	*c = (struct conn){.fd = fd, .state = CONN_READING, .listener = (unsigned char)listener, .slot = NO_SLOT, .worker = w,
-	                   .since = w->now};
+	*c = (struct conn){
+		.fd = fd, .state = CONN_READING, .listener = (unsigned char)listener, .slot = NO_SLOT, .worker = w, .since = w->now};
 	worker_place(w, c);
 	return c;
 }

@@ -1,9 +1,9 @@
 /*
  * conn.h: one connection: its state, bytes in, bytes out. conn.c alone calls recv() and send().
  *
- * A connection lives and dies on one worker's thread. It is closed by marking (conn_close) and freed by the worker's reaper
- * only, so whoever holds one may go on using it until the turn ends. While it takes requests it has an exchange (buffers,
- * the request); an open stream has none: that is why streams are cheap.
+ * A connection lives and dies on one worker's thread. It is closed by marking (conn_close) and freed by the
+ * worker's reaper only, so whoever holds one may go on using it until the turn ends. While it takes requests it has
+ * an exchange (buffers, the request); an open stream has none: that is why streams are cheap.
  */
 #ifndef CONN_H
 #define CONN_H
@@ -23,12 +23,12 @@ struct worker;
  *  any -> DISCARDING -> CLOSED                      the answer is out; what still comes is thrown away
  */
 enum conn_state {
-	CONN_READING,    /* hot: for a request, or the rest of one */
-	CONN_WAITING,    /* hot, but not polled: its publish is not done, or its answer is held back */
-	CONN_WRITING,    /* hot: an answer that did not go out in one send() */
-	CONN_STREAMING,  /* cold: has taken all that it was sent */
-	CONN_BLOCKED,    /* hot: a stream whose last send() was short */
-	CONN_POLLING,    /* cold: a parked long-poll */
+	CONN_READING,   /* hot: for a request, or the rest of one */
+	CONN_WAITING,   /* hot, but not polled: its publish is not done, or its answer is held back */
+	CONN_WRITING,   /* hot: an answer that did not go out in one send() */
+	CONN_STREAMING, /* cold: has taken all that it was sent */
+	CONN_BLOCKED,   /* hot: a stream whose last send() was short */
+	CONN_POLLING,   /* cold: a parked long-poll */
 	CONN_DISCARDING, /* hot: until the client has read the answer and closes, so that no RST destroys it (RFC 9112 9.6) */
 	CONN_CLOSED      /* in no set: to be reaped */
 };
@@ -66,7 +66,7 @@ struct conn {
 	bool pinged;                 /* of a stream: its first ping went out */
 	unsigned char online;        /* of a stream: enum online */
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
-	int64_t since;               /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
+	int64_t since; /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
 	int64_t until;               /* of a stream: its token's end; of a poll: when it is answered at the latest */
 	int64_t ends;                /* of a stream: when it has reached its age */
 	struct worker *worker;
@@ -97,7 +97,10 @@ void conn_enter(struct conn *c, enum conn_state state);
 /* Marks it closed: the reaper comes later in the turn. */
 void conn_close(struct conn *c);
 
-/* The answer in exchange->out is complete: sends what goes. Afterwards the connection reads, writes, discards or is closed. */
+/*
+ * The answer in exchange->out is complete: sends what goes. Afterwards the connection reads, writes, discards or is
+ * closed.
+ */
 void conn_answer(struct conn *c);
 /* Handles the requests that have arrived whole, as long as it reads. */
 void conn_process(struct conn *c);

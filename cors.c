@@ -42,7 +42,8 @@ void cors_begin(struct conn *c)
 	case ORIGIN_LISTED:
 		buffer_add_text(out, "Access-Control-Allow-Origin: ");
 		buffer_add_slice(out, origin);
-		buffer_add_text(out, "\r\nAccess-Control-Allow-Credentials: true\r\nAccess-Control-Expose-Headers: Retry-After\r\n");
+		buffer_add_text(out,
+		                "\r\nAccess-Control-Allow-Credentials: true\r\nAccess-Control-Expose-Headers: Retry-After\r\n");
 		break;
 	case ORIGIN_ANY:
 		buffer_add_text(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Retry-After\r\n");

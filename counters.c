@@ -13,7 +13,8 @@ const char *counter_name(enum counter counter)
 const char *close_reason_name(enum close_reason reason)
 {
 	static const char *const names[CLOSE_REASONS] = {
-		"client", "expired", "evicted", "replaced", "kicked", "lag", "sendTimeout", "age", "drain", "answered", "memory",
+		"client",      "expired", "evicted", "replaced", "kicked", "lag",
+		"sendTimeout", "age",     "drain",   "answered", "memory",
 	};
 
 	return names[reason];

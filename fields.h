@@ -1,7 +1,9 @@
 /*
- * fields.h: the fields of a request's body, in whatever form it came: urlencoded, multipart/form-data or a flat JSON object.
+ * fields.h: the fields of a request's body, in whatever form it came: urlencoded, multipart/form-data or a flat
+ * JSON object.
  *
- * Pure; decodes in place. to=a, to[]=a, to[0]=a and {"to":["a"]} all come out as a field `to`; the last three as elements.
+ * Pure; decodes in place. to=a, to[]=a, to[0]=a and {"to":["a"]} all come out as a field `to`; the last three as
+ * elements.
  */
 #ifndef FIELDS_H
 #define FIELDS_H
@@ -27,8 +29,8 @@ struct body_field {
 };
 
 /*
- * 0, or the status to refuse it with: 415 for a type of another kind, 400. An absent type is urlencoded, as a body that old
- * clients send without saying.
+ * 0, or the status to refuse it with: 415 for a type of another kind, 400. An absent type is urlencoded, as a body
+ * that old clients send without saying.
  */
 int fields_open(struct fields *f, struct slice content_type, char *body, size_t len);
 /* 1: a field; 0: the end; -1: the body is malformed. */

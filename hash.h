@@ -1,5 +1,6 @@
 /*
- * hash.h: SipHash-1-3 (Aumasson and Bernstein, 2012): a keyed hash, so that nobody outside can choose names that collide.
+ * hash.h: SipHash-1-3 (Aumasson and Bernstein, 2012): a keyed hash, so that nobody outside can choose names that
+ * collide.
  *
  * Pure, any thread.
  */

@@ -1,6 +1,6 @@
 /*
- * hub.c: opening and closing, history and forgetting, what workers take; see hub.h. The rest of the hub is in hub_publish.c,
- * hub_subscribe.c and hub_presence.c.
+ * hub.c: opening and closing, history and forgetting, what workers take; see hub.h. The rest of the hub is in
+ * hub_publish.c, hub_subscribe.c and hub_presence.c.
  */
 #include "hub_state.h"
 
@@ -102,7 +102,9 @@ void hub_bound_history(struct hub *hub)
 /* Its floor is remembered for as long as a reader may come back to it, then it goes into the one of all forgotten. */
 void hub_forget_if_idle(struct hub *hub, struct audience *a, int64_t now)
 {
-	if (a->rosters || a->lingers || a->barred != INT64_MIN || a->log.first != a->log.last || a->kind == AUDIENCE_EVERYONE)
+	bool read = a->rosters || a->lingers || a->kind == AUDIENCE_EVERYONE;
+
+	if (read || a->barred != INT64_MIN || a->log.first != a->log.last)
 		return;
 	if (a->log.floor > hub->forgotten_floor) {
 		if (now - a->touched <= hub->limits.history_ttl)
@@ -253,9 +255,13 @@ struct hub_figures hub_figures(struct hub *hub)
 	struct hub_figures figures;
 
 	pthread_mutex_lock(&hub->lock);
-	figures = (struct hub_figures){.presence = hub_presence(hub), .seq = hub_seq(hub), .audiences = hub->audiences.count,
-	                               .retained = hub->retained, .retained_bytes = hub->retained_bytes,
-	                               .publishes = hub->publishes, .keys = hub->keys.count};
+	figures = (struct hub_figures){.presence = hub_presence(hub),
+	                               .seq = hub_seq(hub),
+	                               .audiences = hub->audiences.count,
+	                               .retained = hub->retained,
+	                               .retained_bytes = hub->retained_bytes,
+	                               .publishes = hub->publishes,
+	                               .keys = hub->keys.count};
 	pthread_mutex_unlock(&hub->lock);
 	return figures;
 }

@@ -1,16 +1,16 @@
 /*
  * hub.h: audiences and their logs, who reads them, and who is there. It knows no socket, no HTTP and no clock.
  *
- * Three nouns. An audience is whom a message can be for: a uid, a channel, everyone (audience.h); its log holds what was
- * published to it (log.h). A message is rendered once and never changed (message.h). A reader is a position in the logs
- * of its audiences (reader.h).
+ * Three nouns. An audience is whom a message can be for: a uid, a channel, everyone (audience.h); its log holds
+ * what was published to it (log.h). A message is rendered once and never changed (message.h). A reader is a
+ * position in the logs of its audiences (reader.h).
  *
- * The hub is what the workers share, and it has the one lock. Every function here may be called by any thread, but a reader
- * only by the thread of its inbox. Nothing is sent, rendered or waited for under the lock. `now` is monotonic time in
- * milliseconds, greater than 0.
+ * The hub is what the workers share, and it has the one lock. Every function here may be called by any thread, but
+ * a reader only by the thread of its inbox. Nothing is sent, rendered or waited for under the lock. `now` is
+ * monotonic time in milliseconds, greater than 0.
  *
- * Publishing marks: each reader of a uid in its inbox, a channel or everyone as one roster for each worker. A worker takes
- * the marks (hub_take) and visits the readers: reader_gather(), send, reader_advance().
+ * Publishing marks: each reader of a uid in its inbox, a channel or everyone as one roster for each worker. A
+ * worker takes the marks (hub_take) and visits the readers: reader_gather(), send, reader_advance().
  */
 #ifndef HUB_H
 #define HUB_H
@@ -52,9 +52,9 @@ uint64_t hub_seq(const struct hub *hub);
 /* Before any other thread runs. The inbox is the caller's and lives as long as the hub. False beyond the bound. */
 bool hub_add_inbox(struct hub *hub, struct inbox *inbox, void (*wake)(void *), void *context);
 /*
- * Takes the marks of that urgency and calls ready() for each reader: under the lock when URGENT, so it has to be brief.
- * It may not call the hub, nor detach a reader.
- * It begins a round, which ends (hub_round_done) when each of these readers has got what it is owed, or is blocked.
+ * Takes the marks of that urgency and calls ready() for each reader: under the lock when URGENT, so it has to be
+ * brief. It may not call the hub, nor detach a reader. It begins a round, which ends (hub_round_done) when each of
+ * these readers has got what it is owed, or is blocked.
  */
 void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (*ready)(void *, struct reader *));
 void hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency);
@@ -116,8 +116,9 @@ struct publishing {
 
 void hub_publish(struct hub *hub, const struct publication *p, int64_t now, struct publishing *op);
 /*
- * Do publishers have to wait, since readers that are not blocked are behind: by more than half of max_lag, or by more messages
- * than one visit gives them? Waiting sooner costs no throughput, and keeps the time to arrive within some two rounds.
+ * Do publishers have to wait, since readers that are not blocked are behind: by more than half of max_lag, or by
+ * more messages than one visit gives them? Waiting sooner costs no throughput, and keeps the time to arrive within
+ * some two rounds.
  */
 bool hub_is_congested(const struct hub *hub);
 /* Asks that all workers be woken when that ends: at once, when it has ended already. */

@@ -1,4 +1,7 @@
-/* hub_presence.c: who is there: lingering pollers, counts, lists and kicks. The declarations are hub.h's and hub_state.h's. */
+/*
+ * hub_presence.c: who is there: lingering pollers, counts, lists and kicks. The declarations are hub.h's and
+ * hub_state.h's.
+ */
 #include <stdlib.h>
 
 #include "hub_state.h"

@@ -1,8 +1,8 @@
 /*
  * hub_publish.c: what a message goes through; see hub.h.
  *
- * Its block is rendered and its nodes are allocated without the lock. Under it, it gets its seq and its id, is appended to
- * its audiences' logs and marks who is to be visited. Then the workers are woken.
+ * Its block is rendered and its nodes are allocated without the lock. Under it, it gets its seq and its id, is
+ * appended to its audiences' logs and marks who is to be visited. Then the workers are woken.
  */
 #include "hub_state.h"
 

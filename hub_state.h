@@ -1,6 +1,6 @@
 /*
- * hub_state.h: the inside of the hub, for hub.c, hub_publish.c, hub_subscribe.c and hub_presence.c alone. All of it is under the lock
- * but for what is atomic, and so is every function here for whoever holds the lock.
+ * hub_state.h: the inside of the hub, for hub.c, hub_publish.c, hub_subscribe.c and hub_presence.c alone. All of it
+ * is under the lock but for what is atomic, and so is every function here for whoever holds the lock.
  */
 #ifndef HUB_STATE_H
 #define HUB_STATE_H

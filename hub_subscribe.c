@@ -1,8 +1,8 @@
 /*
  * hub_subscribe.c: attaching a reader at its position and detaching it; see hub.h.
  *
- * Replay and subscription are one step under the lock: the reader gets its places in the logs and is in the rings of their
- * audiences before anything else can be published.
+ * Replay and subscription are one step under the lock: the reader gets its places in the logs and is in the rings
+ * of their audiences before anything else can be published.
  */
 #include "hub_state.h"
 

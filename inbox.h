@@ -1,9 +1,9 @@
 /*
  * inbox.h: how the hub tells a worker which of its readers have something to be done.
  *
- * A publish to a uid marks each of its readers. A publish to a channel or to everyone, which may have many, stirs a roster: the
- * list of one worker's readers of one such audience; the worker itself then goes through it, without the lock. What is said
- * "under the lock" is for whoever holds the hub's lock.
+ * A publish to a uid marks each of its readers. A publish to a channel or to everyone, which may have many, stirs a
+ * roster: the list of one worker's readers of one such audience; the worker itself then goes through it, without
+ * the lock. What is said "under the lock" is for whoever holds the hub's lock.
  */
 #ifndef INBOX_H
 #define INBOX_H

@@ -2,9 +2,9 @@
  * log.h: the log of one audience: a chain of messages in the order of their seq, with an empty node at its end.
  *
  * A position in it is a pointer to the next node to be read: a reader that has read everything points at the empty
- * node, which the next append fills, putting a new one behind it. Every node holds a reference to the one after it, and a
- * position holds a reference to its node: so what a reader is still owed lives after history has dropped it, and goes
- * when the last position has moved past it. The log itself holds its oldest retained node.
+ * node, which the next append fills, putting a new one behind it. Every node holds a reference to the one after it,
+ * and a position holds a reference to its node: so what a reader is still owed lives after history has dropped it,
+ * and goes when the last position has moved past it. The log itself holds its oldest retained node.
  *
  * Appending, trimming and finding a place are for whoever holds the hub's lock. Walking from a position that one
  * holds, and moving it, need no lock: `next` is published with release order when its node was filled.

@@ -1,9 +1,9 @@
 /*
  * logger.h: one line an event, key=value, to stderr, by a thread of its own.
  *
- * A worker never waits for whoever reads stderr: lines go into a ring of LOGGER_RING bytes, and when that is full they are
- * dropped and counted, which the next line that fits says. Any thread may log. Nothing secret may be given to it: a
- * stream is named by its uid and the first 8 hex digits of its token's SHA-256.
+ * A worker never waits for whoever reads stderr: lines go into a ring of LOGGER_RING bytes, and when that is full
+ * they are dropped and counted, which the next line that fits says. Any thread may log. Nothing secret may be given
+ * to it: a stream is named by its uid and the first 8 hex digits of its token's SHA-256.
  */
 #ifndef LOGGER_H
 #define LOGGER_H

@@ -33,7 +33,10 @@ struct message {
 
 enum { EXPIRED_ALWAYS = 0 };
 
-/* A message with `room` bytes for its block, for its maker to fill. One reference, the caller's. NULL without memory. */
+/*
+ * A message with `room` bytes for its block, for its maker to fill. One reference, the caller's. NULL without
+ * memory.
+ */
 struct message *message_new(size_t audiences, size_t room);
 void message_release(struct message *m);
 

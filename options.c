@@ -19,12 +19,12 @@ static const char *const group_title[] = {
 struct option {
 	const char *name;
 	const char *argument; /* its word in --help */
+	enum kind kind;
+	enum group group;
 	size_t offset;        /* in struct options */
 	int64_t least, most;  /* of a number: ms, bytes or a count */
 	const char *standard; /* the default as one would write it; NULL: none */
 	const char *help;
-	enum kind kind;
-	enum group group;
 };
 
 #define AT(member) offsetof(struct options, member)
@@ -35,45 +35,60 @@ struct option {
 enum { SECOND = 1000, DAY = 24 * 60 * 60 * SECOND, KILO = 1024, MEGA = 1024 * KILO };
 
 static const struct option table[] = {
-	{"listen", "ADDRESS", AT(listen), 0, 0, "0.0.0.0:2120", "for browsers: host:port, [ipv6]:port or unix:/path", TEXT,
-	 LISTENING},
-	{"api-listen", "ADDRESS", AT(api_listen), 0, 0, "127.0.0.1:2121", "for the website: publish, online, stats", TEXT,
-	 LISTENING},
-	{"cors-origin", "ORIGIN", AT(cors_origin), 0, 0, NULL, "pages of this origin may connect; repeatable; * = any", LIST,
-	 LISTENING},
-	{"secret-file", "FILE", AT(secret_file), 0, 0, NULL, "signs tokens, one secret a line, all are tried (required)", TEXT,
-	 KEYS},
-	{"api-key-file", "FILE", AT(api_key_file), 0, 0, NULL, "opens the API, one key a line (required, or --api-open)", TEXT,
-	 KEYS},
-	{"api-open", NULL, AT(api_open), 0, 0, NULL, "no key for the API; only on loopback or a unix socket", FLAG, KEYS},
-	{"heartbeat", "TIME", AT(heartbeat), 10, DAY, "15s", "a ping to a stream that was silent for so long", DURATION,
-	 STREAMS},
-	{"first-ping", "TIME", AT(first_ping), 10, DAY, "1s", "the same for the first one", DURATION, STREAMS},
-	{"retry", "TIME", AT(retry), 1, DAY, "3s", "what browsers wait to reconnect, jittered by a third", DURATION, STREAMS},
-	{"send-timeout", "TIME", AT(send_timeout), 10, DAY, "30s", "closes a reader that takes nothing for so long", DURATION,
-	 STREAMS},
-	{"max-lag", "SIZE", AT(max_lag), 16 * KILO, TERA, "4M", "closes a reader that is so far behind", SIZE, STREAMS},
-	{"max-age", "TIME", AT(max_age), 0, YEAR, NULL, "closes a stream at that age, less or more a fifth [never]", DURATION,
-	 STREAMS},
-	{"max-streams", "N", AT(max_streams), 1, 10000000, NULL, "streams and parked polls [by the descriptor limit]", COUNT,
-	 STREAMS},
-	{"max-streams-per-uid", "N", AT(max_streams_per_uid), 1, 10000000, "32", "the oldest gives way to one more", COUNT,
-	 STREAMS},
-	{"history-ttl", "TIME", AT(history_ttl), 0, YEAR, "1h", "keeps messages for those who are away", DURATION, HISTORY},
-	{"history-count", "N", AT(history_count), 0, 10000000, "1000", "messages kept for each uid and channel", COUNT, HISTORY},
-	{"history-bytes", "SIZE", AT(history_bytes), 0, TERA, "256M", "of all kept messages, the oldest go first", SIZE, HISTORY},
-	{"max-message", "SIZE", AT(max_message), 1, 256 * MEGA, "1M", "of a message's content; 413 above", SIZE, PUBLISHING},
-	{"request-timeout", "TIME", AT(request_timeout), 10, DAY, "10s", "for a request to arrive whole", DURATION, PUBLISHING},
-	{"idle-timeout", "TIME", AT(idle_timeout), 10, DAY, "75s", "closes a kept connection without a request", DURATION,
-	 PUBLISHING},
-	{"workers", "N", AT(workers), 1, OPTIONS_MAX_WORKERS, NULL, "threads, at most 64 [as many as cores]", COUNT, RUNNING},
-	{"drain", "TIME", AT(drain), 0, DAY, "5s", "over which SIGTERM spreads the closing of streams", DURATION, RUNNING},
-	{"www", "DIR", AT(www), 0, 0, NULL, "pages from there instead of the built-in ones", TEXT, RUNNING},
-	{"log-level", "LEVEL", AT(log_level_name), 0, 0, "info", "error, warn, info or debug, to stderr", TEXT, RUNNING},
-	{"demo", NULL, AT(demo), 0, 0, NULL, "makes up secret and key, prints a URL to open and a curl line to paste", FLAG,
-	 RUNNING},
-	{"ttl", "TIME", AT(ttl), 1, YEAR, "1h", "how long the token is good", DURATION, TOKEN},
-	{"channel", "NAME", AT(channel), 0, 0, NULL, "a channel that its holder may read; repeatable", LIST, TOKEN},
+	{"listen", "ADDRESS", TEXT, LISTENING, AT(listen), 0, 0, "0.0.0.0:2120",
+	 "for browsers: host:port, [ipv6]:port or unix:/path"},
+	{"api-listen", "ADDRESS", TEXT, LISTENING, AT(api_listen), 0, 0, "127.0.0.1:2121",
+	 "for the website: publish, online, stats"},
+	{"cors-origin", "ORIGIN", LIST, LISTENING, AT(cors_origin), 0, 0, NULL,
+	 "pages of this origin may connect; repeatable; * = any"},
+	{"secret-file", "FILE", TEXT, KEYS, AT(secret_file), 0, 0, NULL,
+	 "signs tokens, one secret a line, all are tried (required)"},
+	{"api-key-file", "FILE", TEXT, KEYS, AT(api_key_file), 0, 0, NULL,
+	 "opens the API, one key a line (required, or --api-open)"},
+	{"api-open", NULL, FLAG, KEYS, AT(api_open), 0, 0, NULL,
+	 "no key for the API; only on loopback or a unix socket"},
+	{"heartbeat", "TIME", DURATION, STREAMS, AT(heartbeat), 10, DAY, "15s",
+	 "a ping to a stream that was silent for so long"},
+	{"first-ping", "TIME", DURATION, STREAMS, AT(first_ping), 10, DAY, "1s",
+	 "the same for the first one"},
+	{"retry", "TIME", DURATION, STREAMS, AT(retry), 1, DAY, "3s",
+	 "what browsers wait to reconnect, jittered by a third"},
+	{"send-timeout", "TIME", DURATION, STREAMS, AT(send_timeout), 10, DAY, "30s",
+	 "closes a reader that takes nothing for so long"},
+	{"max-lag", "SIZE", SIZE, STREAMS, AT(max_lag), 16 * KILO, TERA, "4M",
+	 "closes a reader that is so far behind"},
+	{"max-age", "TIME", DURATION, STREAMS, AT(max_age), 0, YEAR, NULL,
+	 "closes a stream at that age, less or more a fifth [never]"},
+	{"max-streams", "N", COUNT, STREAMS, AT(max_streams), 1, 10000000, NULL,
+	 "streams and parked polls [by the descriptor limit]"},
+	{"max-streams-per-uid", "N", COUNT, STREAMS, AT(max_streams_per_uid), 1, 10000000, "32",
+	 "the oldest gives way to one more"},
+	{"history-ttl", "TIME", DURATION, HISTORY, AT(history_ttl), 0, YEAR, "1h",
+	 "keeps messages for those who are away"},
+	{"history-count", "N", COUNT, HISTORY, AT(history_count), 0, 10000000, "1000",
+	 "messages kept for each uid and channel"},
+	{"history-bytes", "SIZE", SIZE, HISTORY, AT(history_bytes), 0, TERA, "256M",
+	 "of all kept messages, the oldest go first"},
+	{"max-message", "SIZE", SIZE, PUBLISHING, AT(max_message), 1, 256 * MEGA, "1M",
+	 "of a message's content; 413 above"},
+	{"request-timeout", "TIME", DURATION, PUBLISHING, AT(request_timeout), 10, DAY, "10s",
+	 "for a request to arrive whole"},
+	{"idle-timeout", "TIME", DURATION, PUBLISHING, AT(idle_timeout), 10, DAY, "75s",
+	 "closes a kept connection without a request"},
+	{"workers", "N", COUNT, RUNNING, AT(workers), 1, OPTIONS_MAX_WORKERS, NULL,
+	 "threads, at most 64 [as many as cores]"},
+	{"drain", "TIME", DURATION, RUNNING, AT(drain), 0, DAY, "5s",
+	 "over which SIGTERM spreads the closing of streams"},
+	{"www", "DIR", TEXT, RUNNING, AT(www), 0, 0, NULL,
+	 "pages from there instead of the built-in ones"},
+	{"log-level", "LEVEL", TEXT, RUNNING, AT(log_level_name), 0, 0, "info",
+	 "error, warn, info or debug, to stderr"},
+	{"demo", NULL, FLAG, RUNNING, AT(demo), 0, 0, NULL,
+	 "makes up secret and key, prints a URL to open and a curl line to paste"},
+	{"ttl", "TIME", DURATION, TOKEN, AT(ttl), 1, YEAR, "1h",
+	 "how long the token is good"},
+	{"channel", "NAME", LIST, TOKEN, AT(channel), 0, 0, NULL,
+	 "a channel that its holder may read; repeatable"},
 };
 
 enum { OPTIONS = sizeof table / sizeof table[0] };
@@ -115,7 +130,8 @@ static const char *const expected[] = {
 };
 
 /* Sets one option from its text; `shown` is how the user wrote its name. */
-static bool set(struct options *o, const struct option *option, const char *shown, const char *text, char *error, size_t size)
+static bool set(struct options *o, const struct option *option, const char *shown, const char *text, char *error,
+                size_t size)
 {
 	char *at = (char *)o + option->offset;
 	struct text_list *list;
@@ -251,7 +267,8 @@ static bool check_origins(const struct options *o, char *error, size_t size)
 
 		if (strcmp(origin, "*") == 0 || (host && host > origin && host[3] && !strpbrk(host + 3, "/ ?#@\r\n")))
 			continue;
-		(void)snprintf(error, size, "pushsse: cors-origin: '%s' is not * or an origin such as https://example.org", origin);
+		(void)snprintf(error, size, "pushsse: cors-origin: '%s' is not * or an origin such as https://example.org",
+		               origin);
 		return false;
 	}
 	return true;

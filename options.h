@@ -1,8 +1,8 @@
 /*
  * options.h: what the command line and the environment ask for. Read once at start, never changed afterwards.
  *
- * One table in options.c holds each option's name, default, bounds and help; its twin in the environment is PUSHSSE_ and
- * the name in capitals (--data-dir: PUSHSSE_DATA_DIR). The command line wins.
+ * One table in options.c holds each option's name, default, bounds and help; its twin in the environment is
+ * PUSHSSE_ and the name in capitals (--data-dir: PUSHSSE_DATA_DIR). The command line wins.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -25,7 +25,7 @@ struct text_list {
 struct options {
 	const char *listen, *api_listen; /* address:port or unix:/path */
 	const char *secret_file, *api_key_file, *www, *log_level_name;
-	const char *secret, *api_key;    /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
+	const char *secret, *api_key; /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
 	bool api_open, demo;
 	struct text_list cors_origin;
 	struct text_list channel;        /* of `pushsse token` */
@@ -40,8 +40,8 @@ struct options {
 enum options_result { OPTIONS_SERVE, OPTIONS_TOKEN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
 
 /*
- * Reads environment and arguments into *o. OPTIONS_WRONG: one line in `error` names the option and what is wrong with it.
- * OPTIONS_TOKEN: `*uid` is the argument of the subcommand. Strings point into argv and the environment.
+ * Reads environment and arguments into *o. OPTIONS_WRONG: one line in `error` names the option and what is wrong
+ * with it. OPTIONS_TOKEN: `*uid` is the argument of the subcommand. Strings point into argv and the environment.
  */
 enum options_result options_read(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size);
 /* Writes --help to stdout. */

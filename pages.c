@@ -35,8 +35,9 @@ static bool read_file(const char *directory, const char *name, struct buffer *ou
 
 void pages_serve(struct conn *c)
 {
-	static const char more[] = "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
-	                           "Cache-Control: no-cache\r\nReferrer-Policy: no-referrer\r\n";
+	static const char more[] =
+		"Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
+		"Cache-Control: no-cache\r\nReferrer-Policy: no-referrer\r\n";
 	const struct asset *asset = find(c->exchange->request->path);
 	const char *www = c->worker->server->options->www;
 	struct buffer file = {0};

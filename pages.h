@@ -1,5 +1,6 @@
 /*
- * pages.h: the pages that are compiled into the binary, or those of --www DIR while one edits. For the worker's own thread.
+ * pages.h: the pages that are compiled into the binary, or those of --www DIR while one edits. For the worker's own
+ * thread.
  */
 #ifndef PAGES_H
 #define PAGES_H

@@ -1,4 +1,7 @@
-/* publisher.c: POST /publish, the compat form and the demo's form: from a body's fields to hub_publish(). See api.h. */
+/*
+ * publisher.c: POST /publish, the compat form and the demo's form: from a body's fields to hub_publish(). See
+ * api.h.
+ */
 #include "api.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /*
- * pushsse.c: main: options, keys, listeners, workers, signals. Nothing else knows the command line or prints to the user.
+ * pushsse.c: main: options, keys, listeners, workers, signals. Nothing else knows the command line or prints to the
+ * user.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,8 +55,8 @@ static bool make_up_key(char hex[65])
 /* ---- keys */
 
 /* From the file, else from the text of the environment. NULL with an error that names what was read, or both ways. */
-static struct keyring *load_keys(const char *file, const char *text, const char *option, const char *variable, char *error,
-                                 size_t size)
+static struct keyring *load_keys(const char *file, const char *text, const char *option, const char *variable,
+                                 char *error, size_t size)
 {
 	char fault[256];
 	struct keyring *ring;
@@ -248,7 +249,8 @@ static bool print_demo(const struct options *o, char text[LISTENERS][ADDRESS_TEX
 	(void)printf("Open this page:\n\n  http://%s/#token=%.*s\n\nand tell it something:\n\n"
 	             "  curl %s%s -H 'Authorization: Bearer %s' -d to=%s -d content=hello http://%s/publish\n\n"
 	             "Secret and key are made up and gone when this ends (Ctrl-C).\n",
-	             strncmp(o->listen, "unix:", 5) == 0 ? "YOUR-PROXY" : reachable(text[LISTENER_PUBLIC], site), (int)token.len, token.at, unix_api ? "--unix-socket " : "", unix_api ? o->api_listen + 5 : "-sS",
+	             strncmp(o->listen, "unix:", 5) == 0 ? "YOUR-PROXY" : reachable(text[LISTENER_PUBLIC], site),
+	             (int)token.len, token.at, unix_api ? "--unix-socket " : "", unix_api ? o->api_listen + 5 : "-sS",
 	             o->api_key, DEMO_UID, unix_api ? "localhost" : reachable(text[LISTENER_API], api));
 	buffer_free(&token);
 	return fflush(stdout) == 0;

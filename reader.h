@@ -70,10 +70,10 @@ struct gather {
 };
 
 /*
- * Gathers what the reader is owed, up to and including message `bound` (hub_seq() of before: everything up to it is in
- * the logs, so an order by seq holds over all of them). What is owed was settled when the reader attached: no time that
- * passes takes anything from it. Allocates nothing; the blocks stay alive while the reader does not move. False when
- * there is nothing.
+ * Gathers what the reader is owed, up to and including message `bound` (hub_seq() of before: everything up to it is
+ * in the logs, so an order by seq holds over all of them). What is owed was settled when the reader attached: no
+ * time that passes takes anything from it. Allocates nothing; the blocks stay alive while the reader does not move.
+ * False when there is nothing.
  */
 bool reader_gather(struct reader *r, uint64_t bound, struct gather *g);
 /* Moves the reader past the first `sent` bytes of what was gathered. */

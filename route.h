@@ -1,6 +1,6 @@
 /*
- * route.h: the table of what the two listeners serve: {listener, method, path, handler}; one handler for each row of the
- * contract. For the worker's own thread.
+ * route.h: the table of what the two listeners serve: {listener, method, path, handler}; one handler for each row
+ * of the contract. For the worker's own thread.
  */
 #ifndef ROUTE_H
 #define ROUTE_H

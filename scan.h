@@ -114,7 +114,10 @@ static inline int scan_literal(struct slice *in, const char *literal)
 	return SCAN_DONE;
 }
 
-/* One header line. A folded one (RFC 9112 5.2) is refused where its second line begins: no name begins with a blank. */
+/*
+ * One header line. A folded one (RFC 9112 5.2) is refused where its second line begins: no name begins with a
+ * blank.
+ */
 static inline int scan_field(struct slice *in, struct field *field)
 {
 	int step = scan_word(in, is_token, &field->name);

@@ -1,6 +1,6 @@
 /*
- * server.h: what all workers share. Made by main before the first worker runs; what changes afterwards is atomic, or the
- * hub, which has its own lock.
+ * server.h: what all workers share. Made by main before the first worker runs; what changes afterwards is atomic,
+ * or the hub, which has its own lock.
  */
 #ifndef SERVER_H
 #define SERVER_H

@@ -21,16 +21,16 @@ enum {
 bool sse_event_is_valid(struct slice event);
 
 /*
- * An event block is written in two steps, since its id is known last: the fields after the id first, which may be long,
- * at SSE_ID_MAX bytes into the room for it; then, when the message got its place, the id right before them.
+ * An event block is written in two steps, since its id is known last: the fields after the id first, which may be
+ * long, at SSE_ID_MAX bytes into the room for it; then, when the message got its place, the id right before them.
  */
 enum { SSE_ID_MAX = CURSOR_MAX + 5 }; /* bytes of "id: <cursor>\n" */
 
 /* Bytes that sse_write_fields() will write, or a few more. */
 size_t sse_fields_max(struct slice event, struct slice data);
 /*
- * Writes event (left out when it is empty or "message"), a data line for each line of the data (which end at CRLF, CR or
- * LF: nothing in it can forge a field) and the empty line that dispatches. Answers the bytes written.
+ * Writes event (left out when it is empty or "message"), a data line for each line of the data (which end at CRLF,
+ * CR or LF: nothing in it can forge a field) and the empty line that dispatches. Answers the bytes written.
  */
 size_t sse_write_fields(char *out, struct slice event, struct slice data);
 /* Writes the id line so that it ends at `end`. Answers its length, at most SSE_ID_MAX. */

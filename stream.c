@@ -1,4 +1,7 @@
-/* stream.c: the life of a stream: hello, messages, pings, its last word. See stream.h; long-polls are in longpoll.c. */
+/*
+ * stream.c: the life of a stream: hello, messages, pings, its last word. See stream.h; long-polls are in
+ * longpoll.c.
+ */
 #include "stream.h"
 
 #include <stdio.h>
@@ -107,8 +110,8 @@ static void log_end(const struct conn *c, enum close_reason reason)
 }
 
 /*
- * Ends a stream with its last word. Only one that has taken everything gets it: half a block, or a block behind one that
- * a reader does not take, would say nothing.
+ * Ends a stream with its last word. Only one that has taken everything gets it: half a block, or a block behind one
+ * that a reader does not take, would say nothing.
  */
 static void end(struct conn *c, enum close_reason reason, struct buffer *last)
 {

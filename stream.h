@@ -1,8 +1,8 @@
 /*
  * stream.h: what an open stream and a parked long-poll are sent, and when.
  *
- * For the worker's own thread. A stream is visited when something was published for it, when its socket takes bytes again,
- * and by the walk over time; each visit gives it all that it is owed, as far as its socket takes it.
+ * For the worker's own thread. A stream is visited when something was published for it, when its socket takes bytes
+ * again, and by the walk over time; each visit gives it all that it is owed, as far as its socket takes it.
  */
 #ifndef STREAM_H
 #define STREAM_H

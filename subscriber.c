@@ -147,8 +147,8 @@ static int64_t read_wait(struct slice wait)
 }
 
 /*
- * When the token's stream ends on the monotonic clock: at its exp; a token that is within the skew beyond it is good for a
- * stream that is told so at once.
+ * When the token's stream ends on the monotonic clock: at its exp; a token that is within the skew beyond it is
+ * good for a stream that is told so at once.
  */
 static int64_t end_of(const struct conn *c, const struct claims *claims)
 {

@@ -238,7 +238,10 @@ static void accept_some(struct worker *w, enum listener_kind listener)
 	}
 }
 
-/* Which listeners poll() is shown: none while accepting pauses, the public one not when there are enough connections. */
+/*
+ * Which listeners poll() is shown: none while accepting pauses, the public one not when there are enough
+ * connections.
+ */
 static void show_listeners(struct worker *w)
 {
 	struct server *s = w->server;
@@ -278,8 +281,8 @@ static int timeout_of(const struct worker *w)
 }
 
 /*
- * Blocks on the hot set. Whoever marks something between the look at the marks and poll() sees `sleeping` and writes to the
- * pipe; whoever did before is seen by that look: both are sequentially consistent.
+ * Blocks on the hot set. Whoever marks something between the look at the marks and poll() sees `sleeping` and
+ * writes to the pipe; whoever did before is seen by that look: both are sequentially consistent.
  */
 static void wait_for_hot(struct worker *w)
 {
@@ -375,7 +378,9 @@ static void walk_leaving(struct worker *w)
 	for (size_t i = 0; i < n; i++) {
 		struct conn *c = slice->conn[i];
 
-		if (slice->poll[i].revents && conn_is_cold(c) && (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c)))
+		if (!slice->poll[i].revents || !conn_is_cold(c))
+			continue;
+		if (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c))
 			stream_left(c);
 	}
 }
@@ -482,14 +487,15 @@ const char *worker_date(struct worker *w)
 
 	if (second != w->date_second) {
 		static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-		static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+		static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 		time_t seconds = (time_t)second;
 		struct tm t;
 
 		(void)gmtime_r(&seconds, &t);
 		(void)snprintf(w->date, sizeof w->date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[t.tm_wday % 7],
-		               t.tm_mday % 100, months[t.tm_mon % 12], (t.tm_year + 1900) % 10000, t.tm_hour % 100, t.tm_min % 100,
-		               t.tm_sec % 100);
+		               t.tm_mday % 100, months[t.tm_mon % 12], (t.tm_year + 1900) % 10000, t.tm_hour % 100,
+		               t.tm_min % 100, t.tm_sec % 100);
 		w->date_second = second;
 	}
 	return w->date;

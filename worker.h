@@ -1,12 +1,12 @@
 /*
  * worker.h: one thread, one poll() loop: which connection is looked at, and when.
  *
- * A connection is hot when it may have something to say or could not take all that it was sent: those are what poll() waits
- * on, and they are few. It is cold when it only receives, an open stream or a parked long-poll: it is written to when there
- * is something, and every tick two walks go on by a slice of the cold ones. One looks at the time, which is cheap: who is to
- * be pinged, whose time is up. The other asks poll() who has left, which is dear when many sockets have left the cache (0.8 us
- * each, measured): so it goes slower when there are many. So waiting costs by the hot ones, a publish by what it reaches, and
- * nothing by the number of streams.
+ * A connection is hot when it may have something to say or could not take all that it was sent: those are what
+ * poll() waits on, and they are few. It is cold when it only receives, an open stream or a parked long-poll: it is
+ * written to when there is something, and every tick two walks go on by a slice of the cold ones. One looks at the
+ * time, which is cheap: who is to be pinged, whose time is up. The other asks poll() who has left, which is dear
+ * when many sockets have left the cache (0.8 us each, measured): so it goes slower when there are many. So waiting
+ * costs by the hot ones, a publish by what it reaches, and nothing by the number of streams.
  *
  * All functions but worker_wake(), worker_reload() and worker_open() are for the worker's own thread.
  */
@@ -20,12 +20,12 @@
 #include "server.h"
 
 enum {
-	WORKER_TICK_MS = 50,          /* between two slices of the walks */
-	WORKER_TIME_ROUND_MS = 1000,  /* within which the time of each cold connection is looked at: 1,024 in a tick, or more */
+	WORKER_TICK_MS = 50,         /* between two slices of the walks */
+	WORKER_TIME_ROUND_MS = 1000, /* within which the time of each cold connection is looked at: 1,024 in a tick, or more */
 	WORKER_LEAVE_ROUND_MS = 5000, /* within which it is seen that one has left; within a tick when there are up to 1,024 */
 	WORKER_SLICE = 1024,          /* cold connections in one slice of either, but */
 	WORKER_LEAVE_SLICE = 256,     /* ... of the dear one when there are more than that */
-	WORKER_FANOUT = 256      /* readers visited before the hot set is looked at again */
+	WORKER_FANOUT = 256           /* readers visited before the hot set is looked at again */
 };
 
 /* Connections and, of hot ones in the same order, what poll() is shown of them. */
@@ -50,7 +50,7 @@ struct worker {
 	struct keyring *secrets, *api_keys;                    /* the API's: NULL with --api-open */
 	_Atomic(struct keyring *) next_secrets, next_api_keys; /* put there by a reload */
 	struct conn_set hot, cold;
-	size_t fixed;             /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
+	size_t fixed; /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
 	struct ready_queue ready[URGENCIES];
 	struct conn *closed;      /* to be reaped */
 	size_t waiting;           /* connections in CONN_WAITING */
