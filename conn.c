@@ -182,8 +182,16 @@ static void receive(struct conn *c)
 	}
 }
 
-/* Reads the head; false when it is not there yet, or was refused. */
-static bool read_head(struct conn *c)
+/* How far the reading of a request has come. */
+enum progress { ANSWERED = -1, MORE_TO_COME = 0, COMPLETE = 1 };
+
+static enum progress refuse(struct conn *c, int status)
+{
+	answer_error(c, status, http_error(status));
+	return ANSWERED;
+}
+
+static enum progress read_head(struct conn *c)
 {
 	struct exchange *x = c->exchange;
 	int length;
@@ -192,23 +200,22 @@ static bool read_head(struct conn *c)
 		x->request = malloc(sizeof *x->request);
 	if (!x->request) {
 		conn_close(c);
-		return false;
+		return ANSWERED;
 	}
 	length = http_parse_request(x->in.at, x->in.len, x->request);
 	x->parsed = x->in.at;
 	if (length == 0)
-		return false;
+		return MORE_TO_COME;
 	if (length < 0) {
 		free(x->request);
 		x->request = NULL;
-		answer_error(c, -length, http_error(-length));
-		return false;
+		return refuse(c, -length);
 	}
 	x->head = (size_t)length;
 	x->keep_alive = x->request->keep_alive;
 	x->head_only = slice_is(x->request->method, "HEAD");
 	x->whole = !x->request->chunked && x->request->content_length <= 0;
-	return route_admit(c);
+	return route_admit(c) ? COMPLETE : ANSWERED;
 }
 
 static size_t body_max(const struct conn *c)
@@ -216,7 +223,7 @@ static size_t body_max(const struct conn *c)
 	return 3 * (size_t)c->worker->server->options->max_message + BODY_EXTRA;
 }
 
-/* Decodes what has come of a chunked body, in its place. 1: all of it; 0: more to come; less: refused. */
+/* Decodes what has come of a chunked body, in its place. 1: all of it; 0: more to come; less: minus a status. */
 static int read_chunks(struct exchange *x)
 {
 	size_t start = x->head + x->body, used, written;
@@ -230,45 +237,47 @@ static int read_chunks(struct exchange *x)
 	return done;
 }
 
-/* Reads the body; false when it is not there yet, or was refused. */
-static bool read_body(struct conn *c)
+/* What does not go out at once the client does without: it may send after a while (RFC 9110 10.1.1). */
+static void go_on(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	c->exchange->continued = true;
+	(void)conn_send(c, &(struct iovec){(char *)(uintptr_t)text, sizeof text - 1}, 1);
+}
+
+static enum progress read_body(struct conn *c)
 {
 	struct exchange *x = c->exchange;
 	int done;
 
 	if (x->request->chunked) {
 		done = read_chunks(x);
-		if (done < 0) {
-			answer_error(c, -done, http_error(-done));
-			return false;
-		}
+		if (done < 0)
+			return refuse(c, -done);
 	} else {
 		x->body = x->request->content_length > 0 ? (size_t)x->request->content_length : 0;
 		done = x->in.len - x->head >= x->body;
 	}
-	if (x->body > body_max(c)) {
-		answer_error(c, 413, "body_too_large");
-		return false;
-	}
-	if (!done && x->request->expect_continue && !x->continued) {
-		static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-		x->continued = true;
-		/* What does not go out at once the client does without: it may send after a while (RFC 9110 10.1.1). */
-		(void)conn_send(c, &(struct iovec){(char *)(uintptr_t)go_on, sizeof go_on - 1}, 1);
-	}
-	return done;
+	if (x->body > body_max(c))
+		return refuse(c, 413);
+	if (!done && x->request->expect_continue && !x->continued)
+		go_on(c);
+	return done ? COMPLETE : MORE_TO_COME;
 }
 
 void conn_process(struct conn *c)
 {
 	while (c->state == CONN_READING && c->exchange && c->exchange->in.len) {
 		struct exchange *x = c->exchange;
+		enum progress progress = x->head ? COMPLETE : read_head(c);
 
-		if (!x->head && !read_head(c))
+		if (progress == COMPLETE)
+			progress = read_body(c);
+		if (progress == MORE_TO_COME)
 			break;
-		if (!read_body(c))
-			break;
+		if (progress == ANSWERED)
+			continue;
 		if (x->parsed != x->in.at) /* it has moved since: the request's slices are to be good when it is handled */
 			(void)http_parse_request(x->in.at, x->in.len, x->request);
 		x->whole = true;

@@ -131,6 +131,8 @@ struct hub_presence {
 };
 
 struct hub_presence hub_presence(const struct hub *hub);
+/* Readers that are attached. */
+uint32_t hub_readers(const struct hub *hub);
 /* Streams of one uid, with those who polled a moment ago. */
 uint32_t hub_online(struct hub *hub, struct slice uid);
 

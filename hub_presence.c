@@ -69,6 +69,11 @@ struct hub_presence hub_presence(const struct hub *hub)
 	return (struct hub_presence){atomic_load(&hub->users), atomic_load(&hub->streams) + atomic_load(&hub->lingers)};
 }
 
+uint32_t hub_readers(const struct hub *hub)
+{
+	return atomic_load(&hub->streams);
+}
+
 uint32_t hub_online(struct hub *hub, struct slice uid)
 {
 	const struct audience *a;

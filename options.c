@@ -216,6 +216,7 @@ static bool read_option(struct options *o, int argc, char **argv, int *i, bool t
 	const char *word = argv[*i], *value = strchr(word, '=');
 	struct slice name = {word + 2, value ? (size_t)(value - word) - 2 : strlen(word + 2)};
 	const struct option *option = find(name, token);
+	char shown[64];
 
 	if (!option) {
 		(void)snprintf(error, size, "pushsse: unknown option '%.*s' (see --help)", (int)name.len + 2, word);
@@ -236,7 +237,8 @@ static bool read_option(struct options *o, int argc, char **argv, int *i, bool t
 		(void)snprintf(error, size, "pushsse: %s: a value is missing (see --help)", word);
 		return false;
 	}
-	return set(o, option, option->name, value, error, size);
+	(void)snprintf(shown, sizeof shown, "--%s", option->name);
+	return set(o, option, shown, value, error, size);
 }
 
 static bool read_arguments(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size)
@@ -267,7 +269,7 @@ static bool check_origins(const struct options *o, char *error, size_t size)
 
 		if (strcmp(origin, "*") == 0 || (host && host > origin && host[3] && !strpbrk(host + 3, "/ ?#@\r\n")))
 			continue;
-		(void)snprintf(error, size, "pushsse: cors-origin: '%s' is not * or an origin such as https://example.org",
+		(void)snprintf(error, size, "pushsse: --cors-origin: '%s' is not * or an origin such as https://example.org",
 		               origin);
 		return false;
 	}
@@ -284,7 +286,7 @@ static bool read_log_level(struct options *o, char *error, size_t size)
 			return true;
 		}
 	}
-	(void)snprintf(error, size, "pushsse: log-level: '%s' is not error, warn, info or debug", o->log_level_name);
+	(void)snprintf(error, size, "pushsse: --log-level: '%s' is not error, warn, info or debug", o->log_level_name);
 	return false;
 }
 

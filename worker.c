@@ -192,13 +192,13 @@ static void adopt(struct worker *w, const struct handover *h)
 	}
 }
 
-/* Gives a connection to the worker that has the fewest, itself when it is among them. */
+/* Gives a connection to the worker that has the fewest, itself when it is among them, or when others may be gone. */
 static void hand_out(struct worker *w, const struct handover *h)
 {
 	struct server *s = w->server;
 	struct worker *to = w;
 
-	for (unsigned i = 0; i < s->workers; i++)
+	for (unsigned i = 0; i < s->workers && !atomic_load(&s->draining); i++)
 		if (atomic_load(&s->worker[i].connections) < atomic_load(&to->connections))
 			to = &s->worker[i];
 	/* A write of so few bytes to a pipe is whole or not at all (POSIX write()); one that is full is not waited for. */
@@ -406,7 +406,8 @@ static void drain(struct worker *w)
 	left = elapsed >= span ? 0 : (size_t)((double)w->drain_from * (double)(span - elapsed) / (double)span);
 	while (w->cold.count > left)
 		stream_drain(w->cold.conn[w->cold.count - 1]);
-	w->drained = elapsed >= span || (w->cold.count == 0 && !has_requests(w));
+	/* While any worker has streams, each of them has new clients to tell. */
+	w->drained = elapsed >= span || (hub_readers(s->hub) == 0 && !has_requests(w));
 	for (size_t i = w->hot.count; w->drained && i-- > w->fixed;)
 		if (i < w->hot.count)
 			conn_close(w->hot.conn[i]);
