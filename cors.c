@@ -23,9 +23,9 @@ enum origin cors_origin(const struct conn *c)
 	if (http_count_header(c->exchange->request, "Origin") > 1)
 		return ORIGIN_REFUSED;
 	for (size_t i = 0; i < listed->count; i++) {
-		if (slice_is(origin, listed->at[i]))
+		if (slice_equal(origin, listed->at[i]))
 			return ORIGIN_LISTED;
-		any |= strcmp(listed->at[i], "*") == 0;
+		any |= slice_is(listed->at[i], "*");
 	}
 	if (is_own(c, origin))
 		return ORIGIN_SAME;

@@ -129,55 +129,56 @@ static const char *const expected[] = {
 	[COUNT] = "a whole number", [LIST] = "at most 64 of them",
 };
 
+/* Adds a value to a list. False when it is full. */
+static bool add(struct text_list *list, struct slice value)
+{
+	if (list->count == OPTIONS_MAX_LIST)
+		return false;
+	list->at[list->count++] = value;
+	return true;
+}
+
+/* A list in the environment is parted by blanks or commas. */
+static bool add_words(struct text_list *list, const char *text)
+{
+	for (size_t len; *text; text += len) {
+		text += strspn(text, " ,");
+		len = strcspn(text, " ,");
+		if (len && !add(list, (struct slice){text, len}))
+			return false;
+	}
+	return true;
+}
+
 /* Sets one option from its text; `shown` is how the user wrote its name. */
-static bool set(struct options *o, const struct option *option, const char *shown, const char *text, char *error,
-                size_t size)
+static bool set(struct options *o, const struct option *option, const char *shown, const char *text, bool words,
+                char *error, size_t size)
 {
 	char *at = (char *)o + option->offset;
-	struct text_list *list;
+	struct text_list *list = (struct text_list *)(void *)at;
 	int64_t number;
+	bool good = true;
 
 	switch (option->kind) {
 	case TEXT:
 		memcpy(at, &text, sizeof text);
-		return true;
+		break;
 	case FLAG:
 		*(bool *)(void *)at = true;
-		return true;
+		break;
 	case LIST:
-		list = (struct text_list *)(void *)at;
-		if (list->count == OPTIONS_MAX_LIST)
-			break;
-		list->at[list->count++] = text;
-		return true;
+		good = words ? add_words(list, text) : add(list, slice_of(text));
+		break;
 	default:
-		if (!read_number(option, text, &number))
-			break;
-		memcpy(at, &number, sizeof number);
-		return true;
+		good = read_number(option, text, &number);
+		if (good)
+			memcpy(at, &number, sizeof number);
+		break;
 	}
-	(void)snprintf(error, size, "pushsse: %s: '%s' is not %s, or out of bounds (see --help)", shown, text,
-	               expected[option->kind]);
-	return false;
-}
-
-/* A list in the environment is parted by blanks or commas; the copy lives as long as the process. */
-static bool set_list(struct options *o, const struct option *option, const char *shown, const char *value, char *error,
-                     size_t size)
-{
-	size_t bytes = strlen(value) + 1;
-	char *rest, *copy = malloc(bytes);
-
-	if (!copy) {
-		(void)snprintf(error, size, "pushsse: %s: no memory", shown);
-		return false;
-	}
-	memcpy(copy, value, bytes);
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list's words lie in the copy. */
-	for (char *word = strtok_r(copy, " ,", &rest); word; word = strtok_r(NULL, " ,", &rest))
-		if (!set(o, option, shown, word, error, size))
-			return false;
-	return true;
+	if (!good)
+		(void)snprintf(error, size, "pushsse: %s: '%s' is not %s, or out of bounds (see --help)", shown, text,
+		               expected[option->kind]);
+	return good;
 }
 
 static bool read_environment(struct options *o, char *error, size_t size)
@@ -194,7 +195,7 @@ static bool read_environment(struct options *o, char *error, size_t size)
 			continue;
 		if (table[i].kind == FLAG && (strcmp(value, "0") == 0 || strcmp(value, "false") == 0 || strcmp(value, "no") == 0))
 			continue;
-		if (!(table[i].kind == LIST ? set_list : set)(o, &table[i], name, value, error, size))
+		if (!set(o, &table[i], name, value, true, error, size))
 			return false;
 	}
 	o->secret = getenv("PUSHSSE_SECRET");
@@ -227,7 +228,7 @@ static bool read_option(struct options *o, int argc, char **argv, int *i, bool t
 			(void)snprintf(error, size, "pushsse: --%s takes no value", option->name);
 			return false;
 		}
-		return set(o, option, word, "", error, size);
+		return set(o, option, word, "", false, error, size);
 	}
 	if (value) {
 		value++;
@@ -238,7 +239,7 @@ static bool read_option(struct options *o, int argc, char **argv, int *i, bool t
 		return false;
 	}
 	(void)snprintf(shown, sizeof shown, "--%s", option->name);
-	return set(o, option, shown, value, error, size);
+	return set(o, option, shown, value, false, error, size);
 }
 
 static bool read_arguments(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size)
@@ -261,16 +262,31 @@ static bool read_arguments(struct options *o, int argc, char **argv, const char 
 	return !token || *uid;
 }
 
-/* "*", or scheme://host[:port] as browsers write it: nothing behind. */
+/* "*", or scheme://host[:port] as browsers write it: nothing behind it. */
+static bool is_origin(struct slice origin)
+{
+	const char *slash = memchr(origin.at, '/', origin.len);
+	size_t host = slash ? (size_t)(slash - origin.at) + 2 : origin.len;
+
+	if (slice_is(origin, "*"))
+		return true;
+	if (host < 4 || host >= origin.len || memcmp(slash - 1, "://", 3) != 0)
+		return false;
+	for (size_t i = host; i < origin.len; i++)
+		if (origin.at[i] <= ' ' || strchr("/?#@", origin.at[i]))
+			return false;
+	return true;
+}
+
 static bool check_origins(const struct options *o, char *error, size_t size)
 {
 	for (size_t i = 0; i < o->cors_origin.count; i++) {
-		const char *origin = o->cors_origin.at[i], *host = strstr(origin, "://");
+		struct slice origin = o->cors_origin.at[i];
 
-		if (strcmp(origin, "*") == 0 || (host && host > origin && host[3] && !strpbrk(host + 3, "/ ?#@\r\n")))
+		if (is_origin(origin))
 			continue;
-		(void)snprintf(error, size, "pushsse: --cors-origin: '%s' is not * or an origin such as https://example.org",
-		               origin);
+		(void)snprintf(error, size, "pushsse: --cors-origin: '%.*s' is not * or an origin such as https://example.org",
+		               (int)origin.len, origin.at);
 		return false;
 	}
 	return true;
@@ -294,7 +310,7 @@ static void set_standards(struct options *o)
 {
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (table[i].standard)
-			(void)set(o, &table[i], table[i].name, table[i].standard, NULL, 0);
+			(void)set(o, &table[i], table[i].name, table[i].standard, false, NULL, 0);
 }
 
 enum options_result options_read(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size)

@@ -18,7 +18,7 @@ enum {
 };
 
 struct text_list {
-	const char *at[OPTIONS_MAX_LIST];
+	struct slice at[OPTIONS_MAX_LIST];
 	size_t count;
 };
 

@@ -107,20 +107,17 @@ static int print_token(const struct options *o, const char *uid)
 {
 	char error[512];
 	struct keyring *secrets;
-	struct slice channel[OPTIONS_MAX_LIST];
 	struct buffer token = {0};
 	bool good = name_is_valid(slice_of(uid));
 
-	for (size_t i = 0; i < o->channel.count; i++) {
-		channel[i] = slice_of(o->channel.at[i]);
-		good &= name_is_valid(channel[i]);
-	}
+	for (size_t i = 0; i < o->channel.count; i++)
+		good &= name_is_valid(o->channel.at[i]);
 	if (!good)
 		return complain(EXIT_USAGE, "token: UID and channels are 1 to 128 bytes of UTF-8 without control bytes");
 	secrets = load_secrets(o, error, sizeof error);
 	if (!secrets)
 		return complain(EXIT_USAGE, error);
-	token_sign(&token, secrets, slice_of(uid), channel, o->channel.count, clock_today(), o->ttl);
+	token_sign(&token, secrets, slice_of(uid), o->channel.at, o->channel.count, clock_today(), o->ttl);
 	keyring_release(secrets);
 	if (token.failed)
 		return complain(EXIT_USAGE, "token: more channels than 8 KiB hold");
