@@ -35,7 +35,7 @@ void answer_head(struct conn *c, int status, const char *type, size_t length, co
 	struct exchange *x = c->exchange;
 	struct buffer *out = &x->out;
 
-	if (!x->whole && status >= 400)
+	if (!x->whole)
 		x->keep_alive = false; /* where the next request would begin is not known, or not waited for */
 	if (atomic_load(&c->worker->server->draining))
 		x->keep_alive = false;

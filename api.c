@@ -79,26 +79,14 @@ static void answer_page(struct conn *c, struct slice after, size_t limit)
 	answer_fresh(c, &body);
 }
 
-/* 1 to HUB_MAX_PAGE; 0 when it is not. */
-static size_t read_limit(struct slice text)
-{
-	size_t limit = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9' || i > 3)
-			return 0;
-		limit = limit * 10 + (size_t)(text.at[i] - '0');
-	}
-	return limit < HUB_MAX_PAGE ? limit : limit == HUB_MAX_PAGE ? HUB_MAX_PAGE : 0;
-}
-
 void api_online(struct conn *c)
 {
 	struct slice query = c->exchange->request->query, after = {NULL, 0};
 	struct fields fields;
 	struct body_field f;
 	struct buffer body = {0};
-	size_t limit = ONLINE_PAGE, uids = 0;
+	long long limit = ONLINE_PAGE;
+	size_t uids = 0;
 	int got;
 
 	(void)fields_open(&fields, (struct slice){NULL, 0}, (char *)(uintptr_t)query.at,
@@ -109,7 +97,7 @@ void api_online(struct conn *c)
 
 		if (slice_is(f.name, "after"))
 			after = f.value;
-		else if (slice_is(f.name, "limit") && !(limit = read_limit(f.value)))
+		else if (slice_is(f.name, "limit") && (limit = slice_number(f.value, HUB_MAX_PAGE)) < 1)
 			wrong = "not 1 to 1000";
 		else if (slice_is(f.name, "uid") && (!name_is_valid(f.value) || uids == HUB_MAX_TARGETS))
 			wrong = "not a uid, or more than 1000";
@@ -129,19 +117,28 @@ void api_online(struct conn *c)
 	else if (uids)
 		answer_fresh(c, &body);
 	else
-		answer_page(c, after, limit);
+		answer_page(c, after, (size_t)limit);
 	buffer_free(&body);
 }
 
 /* ---- /disconnect */
 
+int api_open_body(const struct conn *c, struct fields *f)
+{
+	const struct exchange *x = c->exchange;
+	struct slice coding = http_header(x->request, "Content-Encoding");
+
+	if (coding.len && !slice_is(coding, "identity"))
+		return 415;
+	return fields_open(f, http_header(x->request, "Content-Type"), x->in.at + x->head, x->body);
+}
+
 /* Reads uid and reason. False: answered. */
 static bool read_kick(struct conn *c, struct slice *uid, struct slice *reason)
 {
-	struct exchange *x = c->exchange;
 	struct fields fields;
 	struct body_field f;
-	int got = 0, status = fields_open(&fields, http_header(x->request, "Content-Type"), x->in.at + x->head, x->body);
+	int got = 0, status = api_open_body(c, &fields);
 
 	while (status == 0 && (got = fields_next(&fields, &f)) > 0) {
 		bool is_uid = slice_is(f.name, "uid"), is_reason = slice_is(f.name, "reason");

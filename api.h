@@ -5,9 +5,13 @@
 #define API_H
 
 #include "conn.h"
+#include "fields.h"
 
 /* The head of a request that takes the API key is there: does it have it? False: answered. */
 bool api_admit(struct conn *c);
+
+/* Opens the body of a request: 0, or the status to refuse it with; fields.h. A coded one (gzip) is 415. */
+int api_open_body(const struct conn *c, struct fields *f);
 
 void api_publish(struct conn *c);
 void api_compat(struct conn *c);       /* web-msg-sender's form */

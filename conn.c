@@ -14,6 +14,7 @@
 enum {
 	RECEIVE_MIN = 2048,        /* bytes of room for one recv(), when nothing says that more will come */
 	RECEIVE_MAX = 256 * 1024,
+	SEND_BUFFER = 256 * 1024,  /* bytes of a stream's socket; the system may double it */
 	DISCARD_MS = 2000,         /* for which a refused client may go on sending before it is cut */
 	BODY_EXTRA = 64 * 1024     /* bytes that a body may have beyond three times --max-message, the worst of encodings */
 };
@@ -80,6 +81,8 @@ void conn_enter(struct conn *c, enum conn_state state)
 {
 	struct worker *w = c->worker;
 
+	if (c->state == CONN_CLOSED)
+		return;
 	w->waiting -= c->state == CONN_WAITING;
 	w->waiting += state == CONN_WAITING;
 	c->state = (unsigned char)state;
@@ -94,6 +97,8 @@ void conn_close(struct conn *c)
 		return;
 	w->waiting -= c->state == CONN_WAITING;
 	w->onlookers -= c->online != ONLINE_NO;
+	if (c->presses)
+		hub_press(w->server->hub, &w->inbox, false);
 	c->state = CONN_CLOSED;
 	worker_retire(w, c);
 }
@@ -113,20 +118,37 @@ ssize_t conn_send(struct conn *c, const struct iovec *iov, size_t count)
 	return n;
 }
 
-bool conn_discard(struct conn *c)
+void conn_bound_send_buffer(const struct conn *c)
 {
-	char bytes[16 * 1024];
-	ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
+	int size = SEND_BUFFER;
 
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* a wish: without it the system's own bound holds */
+}
+
+/* The client is gone: what recv() says of that, and not of having nothing now. */
+static bool says_gone(ssize_t n)
+{
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-bool conn_has_left(const struct conn *c)
+bool conn_discard(struct conn *c)
 {
-	char byte;
-	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK);
+	char bytes[16 * 1024];
 
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+	return says_gone(recv(c->fd, bytes, sizeof bytes, 0));
+}
+
+bool conn_has_left(struct conn *c)
+{
+	struct buffer *in = &c->exchange->in;
+	ssize_t n;
+
+	if (in->len >= HTTP_HEAD_MAX || !buffer_reserve(in, RECEIVE_MIN))
+		return false;
+	n = recv(c->fd, in->at + in->len, in->cap - in->len, 0);
+	if (n > 0)
+		in->len += (size_t)n;
+	return says_gone(n);
 }
 
 /* ---- requests in */
@@ -175,7 +197,7 @@ static void receive(struct conn *c)
 	if (n > 0) {
 		x->in.len += (size_t)n;
 		conn_process(c);
-	} else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+	} else if (says_gone(n)) {
 		conn_close(c);
 	} else if (!x->in.len) {
 		conn_drop_exchange(c);

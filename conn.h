@@ -2,7 +2,8 @@
  * conn.h: one connection: its state, bytes in, bytes out. conn.c alone calls recv() and send().
  *
  * A connection lives and dies on one worker's thread. It is closed by marking (conn_close) and freed by the
- * worker's reaper only, so whoever holds one may go on using it until the turn ends. While it takes requests it has
+ * worker's reaper only, so whoever holds one may go on using it until the turn ends; a closed one enters no set, no
+ * queue and no other state any more, though its reader may still be marked. While it takes requests it has
  * an exchange (buffers, the request); an open stream has none: that is why streams are cheap.
  */
 #ifndef CONN_H
@@ -64,6 +65,7 @@ struct conn {
 	bool hot;                    /* which set `slot` is in */
 	bool served;                 /* had a request before: the idle timeout applies */
 	bool pinged;                 /* of a stream: its first ping went out */
+	bool presses;                /* of a stream: publishers wait for it */
 	unsigned char online;        /* of a stream: enum online */
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
 	int64_t since; /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
@@ -72,7 +74,8 @@ struct conn {
 	struct worker *worker;
 	struct exchange *exchange;   /* NULL on a stream, and between requests */
 	struct buffer *pending;      /* of a stream: control bytes that did not go out; NULL nearly always */
-	struct conn *ready_next, **ready_link; /* in a ready queue; or, when closed, ready_next is the next to be reaped */
+	struct conn *ready_next, **ready_link; /* in a ready queue */
+	struct conn *reap_next;      /* when closed: the next to be reaped */
 	struct reader reader;        /* attached on a stream and a parked poll */
 	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */
 };
@@ -106,6 +109,8 @@ void conn_answer(struct conn *c);
 void conn_process(struct conn *c);
 /* The request has been handled but for its answer, which comes later: gives back what is no longer needed. */
 void conn_put_by(struct conn *c);
+/* Bounds what the system holds for a stream, so that what a slow reader takes is seen in steps of that. */
+void conn_bound_send_buffer(const struct conn *c);
 /* Gives the exchange back. */
 void conn_drop_exchange(struct conn *c);
 
@@ -113,7 +118,7 @@ void conn_drop_exchange(struct conn *c);
 ssize_t conn_send(struct conn *c, const struct iovec *iov, size_t count);
 /* Throws away what has come. True when the other side has left. */
 bool conn_discard(struct conn *c);
-/* Has the other side left? Nothing is read. */
-bool conn_has_left(const struct conn *c);
+/* Has the other side of a parked poll left? What it sent ahead is kept for its turn, up to the size of a head. */
+bool conn_has_left(struct conn *c);
 
 #endif

@@ -1,9 +1,29 @@
 /* fields.c: see fields.h */
 #include "fields.h"
 
+/* Does a Content-Type name another charset than UTF-8? */
+static bool has_other_charset(struct slice type)
+{
+	static const char name[] = "charset=";
+
+	for (size_t i = 0; i + strlen(name) <= type.len; i++) {
+		struct slice value = {type.at + i + strlen(name), type.len - i - strlen(name)};
+
+		if (!slice_starts_with_any_case((struct slice){type.at + i, type.len - i}, name))
+			continue;
+		if (value.len && value.at[0] == '"')
+			value = (struct slice){value.at + 1, value.len - 1};
+		return !slice_starts_with_any_case(value, "utf-8") && !slice_starts_with_any_case(value, "utf8") &&
+		       !slice_starts_with_any_case(value, "us-ascii");
+	}
+	return false;
+}
+
 int fields_open(struct fields *f, struct slice type, char *body, size_t len)
 {
 	*f = (struct fields){.at = body, .end = body + len};
+	if (has_other_charset(type))
+		return 415;
 	if (!type.len || http_type_is(type, "application/x-www-form-urlencoded"))
 		return 0;
 	if (http_type_is(type, "multipart/form-data")) {
@@ -49,6 +69,7 @@ static int next_element(struct fields *f, struct body_field *field)
 		field->element = true;
 		read_value(field, &v);
 	} else {
+		field->name = f->list_name;
 		f->list_name.at = NULL;
 	}
 	return got;
@@ -64,11 +85,11 @@ static int next_member(struct fields *f, struct body_field *field)
 		if (got != 0)
 			return got;
 		got = json_next(&f->object, &v);
+		field->name = v.name;
 		if (got <= 0)
 			return got;
 		if (v.type == JSON_NULL)
 			continue; /* as if it were absent */
-		field->name = v.name;
 		if (v.type != JSON_ARRAY) {
 			read_value(field, &v);
 			return 1;
@@ -87,7 +108,7 @@ static int next_member(struct fields *f, struct body_field *field)
 
 int fields_next(struct fields *f, struct body_field *field)
 {
-	struct field raw;
+	struct field raw = {{NULL, 0}, {NULL, 0}};
 	int got;
 
 	*field = (struct body_field){.value = {"", 0}};
@@ -95,8 +116,8 @@ int fields_next(struct fields *f, struct body_field *field)
 		got = next_member(f, field);
 	} else {
 		got = f->form == FIELDS_FORM ? http_form_next(&f->at, f->end, &raw) : http_multipart_next(&f->multipart, &raw);
+		field->name = raw.name;
 		if (got > 0) {
-			field->name = raw.name;
 			field->value = raw.value;
 			read_brackets(field);
 		}

@@ -33,7 +33,7 @@ struct body_field {
  * that old clients send without saying.
  */
 int fields_open(struct fields *f, struct slice content_type, char *body, size_t len);
-/* 1: a field; 0: the end; -1: the body is malformed. */
+/* 1: a field; 0: the end; -1: the body is malformed, in the value of field->name when that is known. */
 int fields_next(struct fields *f, struct body_field *field);
 
 #endif

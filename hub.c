@@ -209,6 +209,8 @@ void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (
 bool hub_is_congested(const struct hub *hub)
 {
 	for (unsigned i = 0; i < hub->inboxes; i++) {
+		if (atomic_load(&hub->inbox[i]->pressing))
+			return true;
 		for (int u = 0; u < URGENCIES; u++) {
 			const struct backlog *b = &hub->inbox[i]->backlog[u];
 
@@ -236,6 +238,14 @@ void hub_await_calm(struct hub *hub)
 {
 	atomic_store(&hub->awaiting_calm, true);
 	announce_calm(hub);
+}
+
+void hub_press(struct hub *hub, struct inbox *inbox, bool presses)
+{
+	if (presses)
+		atomic_fetch_add(&inbox->pressing, 1);
+	else if (atomic_fetch_sub(&inbox->pressing, 1) == 1)
+		announce_calm(hub);
 }
 
 void hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency)

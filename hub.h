@@ -93,6 +93,10 @@ enum hub_result hub_subscribe(struct hub *hub, const struct subscribe_request *s
 void hub_unsubscribe(struct hub *hub, struct reader *r, bool linger, int64_t now);
 /* Is it further behind than it may be? */
 bool hub_lags(const struct hub *hub, struct reader *r);
+/* Is it so far behind, by a quarter of that, that publishers have to wait for it when it reads? */
+bool hub_presses(const struct hub *hub, struct reader *r);
+/* Lets publishers wait for one more of the inbox's readers, or for one less. */
+void hub_press(struct hub *hub, struct inbox *inbox, bool presses);
 
 /* ---- publishing: asynchronous, though in memory it completes at once */
 
@@ -116,9 +120,9 @@ struct publishing {
 
 void hub_publish(struct hub *hub, const struct publication *p, int64_t now, struct publishing *op);
 /*
- * Do publishers have to wait, since readers that are not blocked are behind: by more than half of max_lag, or by
- * more messages than one visit gives them? Waiting sooner costs no throughput, and keeps the time to arrive within
- * some two rounds.
+ * Do publishers have to wait? They do while there are readers that read and press (hub_press), and while readers that
+ * are not blocked are behind by more than half of max_lag, or by more messages than one visit gives them: waiting
+ * sooner costs no throughput, and keeps the time to arrive within some two rounds.
  */
 bool hub_is_congested(const struct hub *hub);
 /* Asks that all workers be woken when that ends: at once, when it has ended already. */

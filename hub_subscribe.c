@@ -181,13 +181,14 @@ static enum hub_result subscribe(struct hub *hub, const struct subscribe_request
 		result = HUB_NO_MEMORY;
 	else if (s->issued <= r->own[0].audience->barred)
 		result = HUB_BARRED;
-	else if (atomic_load(&hub->streams) >= hub->limits.max_streams)
+	else
+		*displaced = replace_client(r->own[0].audience, r->cid); /* first: its ghost may be what fills the place */
+	if (result == HUB_OK && !*displaced && atomic_load(&hub->streams) >= hub->limits.max_streams)
 		result = HUB_FULL;
 	if (result != HUB_OK) {
 		leave_audiences(hub, r, s->inbox, now);
 		return result;
 	}
-	*displaced = replace_client(r->own[0].audience, r->cid);
 	*displaced |= make_room(hub, r->own[0].audience);
 	*position = find_position(hub, s->cursor, r, now);
 	attach(hub, s, now, r, *position);
@@ -261,4 +262,9 @@ bool hub_lags(const struct hub *hub, struct reader *r)
 	if (lag <= hub->limits.max_lag)
 		r->lag_limit = hub->limits.max_lag; /* its replay is behind it */
 	return lag > r->lag_limit;
+}
+
+bool hub_presses(const struct hub *hub, struct reader *r)
+{
+	return reader_lag(r) > r->lag_limit - hub->limits.max_lag + hub->limits.max_lag / 4;
 }

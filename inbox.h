@@ -28,6 +28,7 @@ struct inbox {
 		_Atomic uint64_t bytes, messages;
 		uint64_t round_bytes, round_messages; /* how much of that the round under way covers; the worker's own */
 	} backlog[URGENCIES];
+	atomic_uint pressing;        /* readers for which publishers wait: hub_press() */
 };
 
 /* The readers that one worker has of one wide audience. Goes with its last reader, unless it is stirred. */

@@ -254,9 +254,10 @@ static int malformed(struct json *j)
 
 int json_next(struct json *j, struct json_value *v)
 {
-	struct item item;
+	struct item item = {0};
 	const char *at;
 
+	*v = (struct json_value){0};
 	if (j->close == 0) /* it was malformed before */
 		return -1;
 	at = skip_space(j->at, j->end);
@@ -267,8 +268,11 @@ int json_next(struct json *j, struct json_value *v)
 			return malformed(j);
 		at = skip_space(at + 1, j->end);
 	}
-	if (!find_item(&item, at, j->end, j->close, 1))
+	if (!find_item(&item, at, j->end, j->close, 1)) {
+		if (item.name.len >= 2) /* as it stands there in its quotes: to say where it was wrong */
+			v->name = (struct slice){item.name.at + 1, item.name.len - 2};
 		return malformed(j);
+	}
 
 	char *start = j->at + (at - j->at); /* the same place, writable */
 

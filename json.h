@@ -39,7 +39,8 @@ struct json {
  */
 bool json_open(struct json *j, char *text, size_t len, char kind);
 /*
- * 1: v is the next value. 0: the end, and the whole text was well formed. -1: malformed, for good. Strings with
+ * 1: v is the next value. 0: the end, and the whole text was well formed. -1: malformed, for good; v->name tells the
+ * member whose value is, when it is known. Strings with
  * invalid UTF-8, unescaped control bytes or lone surrogates are malformed; an escaped NUL (\u0000) is yielded as a
  * NUL byte for the caller to judge, and so are two members of one name.
  */

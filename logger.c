@@ -28,7 +28,9 @@ static void write_all(const char *at, size_t len)
 	while (len) {
 		ssize_t n = write(STDERR_FILENO, at, len);
 
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
+		if (n < 0 && errno == EAGAIN)
+			(void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL); /* whoever reads it is slow */
+		else if (n < 0 && errno != EINTR)
 			return; /* stderr is gone: nobody is left to be told */
 		if (n > 0) {
 			at += n;

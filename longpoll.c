@@ -121,7 +121,7 @@ static void park(struct conn *c, const struct stream_request *request)
 	conn_put_by(c);
 	conn_enter(c, CONN_POLLING);
 	if (c->state == CONN_POLLING && hub_seq(hub_of(c)) > c->reader.attached)
-		worker_ready(c->worker, c, URGENT);
+		worker_ready(c->worker, c, READY_URGENT);
 }
 
 void longpoll_open(struct conn *c, const struct stream_request *request)

@@ -109,7 +109,7 @@ static bool read_number(const struct option *option, const char *text, int64_t *
 	int64_t number = 0;
 	const char *unit = text;
 
-	while (*unit >= '0' && *unit <= '9' && number < YEAR)
+	while (*unit >= '0' && *unit <= '9' && number <= option->most)
 		number = number * 10 + (*unit++ - '0');
 	if (unit == text)
 		return false;

@@ -59,19 +59,12 @@ static const char *set_content(struct draft *d, struct slice value)
 
 static const char *set_ttl(struct draft *d, struct slice value)
 {
-	int64_t seconds = 0;
+	int64_t seconds = slice_number(value, PUBLISH_MAX_TTL);
 
 	if (d->publication.ttl >= 0)
 		return "given twice";
-	if (!value.len || value.len > 9)
-		return "not a whole number of seconds";
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.at[i] < '0' || value.at[i] > '9')
-			return "not a whole number of seconds";
-		seconds = seconds * 10 + (value.at[i] - '0');
-	}
-	if (seconds > PUBLISH_MAX_TTL)
-		return "longer than a year";
+	if (seconds < 0)
+		return "not a whole number of seconds up to a year";
 	d->publication.ttl = seconds * 1000;
 	return NULL;
 }
@@ -117,22 +110,12 @@ static struct draft *new_draft(const struct conn *c)
 	return d;
 }
 
-static char *body_of(const struct conn *c)
-{
-	return c->exchange->in.at + c->exchange->head;
-}
-
-static int open_body(const struct conn *c, struct fields *f)
-{
-	return fields_open(f, http_header(c->exchange->request, "Content-Type"), body_of(c), c->exchange->body);
-}
-
 /* Reads the body into the draft. False: answered. */
 static bool read_draft(struct conn *c, struct draft *d)
 {
 	struct fields fields;
 	struct body_field f;
-	int status = open_body(c, &fields), got = 0;
+	int status = api_open_body(c, &fields), got = 0;
 
 	while (status == 0 && (got = fields_next(&fields, &f)) > 0) {
 		const char *wrong = take(d, &f);
@@ -145,7 +128,9 @@ static bool read_draft(struct conn *c, struct draft *d)
 			answer_field_error(c, f.name, wrong);
 		return false;
 	}
-	if (status || got < 0)
+	if (got < 0 && f.name.at)
+		answer_field_error(c, f.name, "malformed, or not UTF-8");
+	else if (status || got < 0)
 		answer_error(c, status ? status : 400, status == 415 ? "unsupported_media_type" : "malformed_body");
 	else if (!d->publication.data.at)
 		answer_field_error(c, slice_of("content"), "missing");
@@ -300,7 +285,7 @@ static bool read_compat(const struct conn *c, struct draft *d)
 	int status, got = 0;
 
 	if (c->exchange->body)
-		status = open_body(c, &fields);
+		status = api_open_body(c, &fields);
 	else
 		status = fields_open(&fields, (struct slice){NULL, 0}, (char *)(uintptr_t)query.at, query.len);
 	while (status == 0 && (got = fields_next(&fields, &f)) > 0) {

@@ -146,9 +146,12 @@ static bool raise_descriptor_limit(struct server *s)
 }
 
 /* Streams leave some connections to publishers and to those who ask for a page. */
-static unsigned default_max_streams(const struct server *s)
+static unsigned most_streams(const struct server *s)
 {
-	return s->max_connections > 32 ? s->max_connections - s->max_connections / 32 : s->max_connections;
+	unsigned spare = s->max_connections / 32 > 8 ? s->max_connections / 32 : 8;
+	unsigned most = s->max_connections > 2 * spare ? s->max_connections - spare : (s->max_connections + 1) / 2;
+
+	return s->options->max_streams && s->options->max_streams < most ? (unsigned)s->options->max_streams : most;
 }
 
 static unsigned count_cores(void)
@@ -166,7 +169,7 @@ static struct hub *open_hub(struct server *s)
 		.history_count = (uint32_t)o->history_count,
 		.history_bytes = (uint64_t)o->history_bytes,
 		.max_lag = (uint64_t)o->max_lag,
-		.max_streams = o->max_streams ? (uint32_t)o->max_streams : default_max_streams(s),
+		.max_streams = most_streams(s),
 		.max_streams_per_uid = (uint32_t)o->max_streams_per_uid,
 	};
 	unsigned char seed[32];
@@ -189,7 +192,10 @@ static bool open_listeners(struct server *s, char text[LISTENERS][ADDRESS_TEXT],
 	}
 	logger_write(s->logger, LOG_INFO, "event=started version=%s workers=%u max_connections=%u max_streams=%u",
 	             PUSHSSE_VERSION, s->workers, s->max_connections,
-	             s->options->max_streams ? (unsigned)s->options->max_streams : default_max_streams(s));
+	             most_streams(s));
+	if (s->options->max_streams > most_streams(s))
+		logger_write(s->logger, LOG_WARN, "event=max_streams_lowered asked=%lld reason=\"descriptor limit\"",
+		             (long long)s->options->max_streams);
 	for (int i = 0; i < LISTENERS; i++)
 		logger_write(s->logger, LOG_INFO, "event=listening listener=%s address=%s", names[i], text[i]);
 	return true;
@@ -365,6 +371,18 @@ static bool complete(struct options *o, char secret[65], char key[65], char *err
 		               o->api_listen);
 		return false;
 	}
+	if (o->api_open && o->api_key_file) {
+		(void)snprintf(error, size, "--api-open and --api-key-file: which of the two?");
+		return false;
+	}
+	if (!o->demo && !o->secret_file && !o->secret) {
+		(void)snprintf(error, size, "no secret: give --secret-file FILE, or PUSHSSE_SECRET in the environment, or try --demo");
+		return false;
+	}
+	if (!o->demo && !o->api_open && !o->api_key_file && !o->api_key) {
+		(void)snprintf(error, size, "no API key: give --api-key-file FILE, or PUSHSSE_API_KEY in the environment, or --api-open");
+		return false;
+	}
 	if (!o->demo)
 		return true;
 	if (!make_up_key(secret) || !make_up_key(key)) {
@@ -377,12 +395,25 @@ static bool complete(struct options *o, char secret[65], char key[65], char *err
 	return true;
 }
 
+/* Descriptors 0 to 2 are those that they are taken for, also when whoever started this closed them. */
+static bool hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd > STDERR_FILENO && close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
 	char error[512], secret[65], key[65];
 	const char *uid;
 
+	if (!hold_standard_descriptors())
+		return EXIT_FAILURE;
 	switch (options_read(&o, argc, argv, &uid, error, sizeof error)) {
 	case OPTIONS_HELP:
 		options_help();

@@ -36,6 +36,30 @@ static inline bool slice_is(struct slice a, const char *text)
 	return slice_equal(a, slice_of(text));
 }
 
+/* A whole number in decimal digits, up to `most`; -1 when it is not one. */
+static inline long long slice_number(struct slice text, long long most)
+{
+	long long number = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9' || number > most)
+			return -1;
+		number = number * 10 + (text.at[i] - '0');
+	}
+	return text.len == 0 || number > most ? -1 : number;
+}
+
+/* Does it begin with that text, which is in lower case, in any case of ASCII letters? */
+static inline bool slice_starts_with_any_case(struct slice a, const char *text)
+{
+	const char *at = a.at;
+
+	for (; *text && at < a.at + a.len; at++, text++)
+		if (*at != *text && !(*at >= 'A' && *at <= 'Z' && (*at | 32) == *text))
+			return false;
+	return !*text;
+}
+
 /* Takes the first len bytes off; there must be as many. */
 static inline struct slice slice_take(struct slice *rest, size_t len)
 {

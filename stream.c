@@ -14,6 +14,7 @@
 enum {
 	PADDING = 2048,      /* bytes of comment for old polyfills, which show nothing before */
 	PADDING_LINES = 4,
+	READS_MS = 1000,     /* within which a reader has taken something that is said to read */
 	OVERLOAD_RETRIES = 5, /* times --retry that who is turned away for want of room is to wait */
 	CONTROL_MAX = 2048   /* bytes of a control event; a kick's reason is the longest part of one */
 };
@@ -224,29 +225,52 @@ static bool send_blocks(struct conn *c, struct gather *g)
 	return (size_t)n == g->bytes;
 }
 
+/* One that has taken something lately reads, however slowly: it is not cut, publishers wait for it instead. */
+static bool reads(const struct conn *c)
+{
+	return c->worker->now - c->since < READS_MS;
+}
+
+static void press(struct conn *c)
+{
+	bool presses = reads(c) && hub_presses(hub_of(c), &c->reader);
+
+	if (c->state == CONN_CLOSED || presses == c->presses)
+		return;
+	c->presses = presses;
+	hub_press(hub_of(c), &c->worker->inbox, presses);
+}
+
 /* Sends a stream what it is owed, one gathering a visit: the others are to have their turn. */
 static void deliver(struct conn *c)
 {
 	struct gather g;
+	bool more = false;
 
-	if (!reader_gather(&c->reader, hub_seq(hub_of(c)), &g)) {
-		if (c->state == CONN_BLOCKED)
-			conn_enter(c, CONN_STREAMING);
-		if (c->online == ONLINE_OWED)
-			stream_tell_online(c);
-	} else if (send_blocks(c, &g)) {
-		if (c->state == CONN_BLOCKED)
-			conn_enter(c, CONN_STREAMING);
-		if (g.blocks == GATHER_MAX_BLOCKS || g.bytes >= GATHER_MAX_BYTES)
-			worker_ready(c->worker, c, FANOUT);
-	} else if (c->state == CONN_STREAMING) {
-		conn_enter(c, CONN_BLOCKED);
+	if (reader_gather(&c->reader, hub_seq(hub_of(c)), &g)) {
+		if (!send_blocks(c, &g)) {
+			if (c->state == CONN_STREAMING) {
+				c->since = c->worker->now;
+				conn_enter(c, CONN_BLOCKED);
+			}
+			return;
+		}
+		more = g.blocks == GATHER_MAX_BLOCKS || g.bytes >= GATHER_MAX_BYTES;
 	}
+	if (c->state == CONN_BLOCKED)
+		conn_enter(c, CONN_STREAMING);
+	press(c);
+	if (more)
+		worker_ready(c->worker, c, READY_BEHIND);
+	else if (c->online == ONLINE_OWED)
+		stream_tell_online(c);
 }
 
+/* Looks how far a blocked stream is behind. True when it was cut for that. */
 static bool lags(struct conn *c)
 {
-	if (c->state != CONN_BLOCKED || !hub_lags(hub_of(c), &c->reader))
+	press(c);
+	if (c->state != CONN_BLOCKED || reads(c) || !hub_lags(hub_of(c), &c->reader))
 		return false;
 	end(c, CLOSE_LAG, NULL);
 	return true;
@@ -266,6 +290,7 @@ void stream_unblock(struct conn *c)
 {
 	if (flush_pending(c))
 		deliver(c);
+	press(c);
 }
 
 void stream_tell_online(struct conn *c)
@@ -291,7 +316,7 @@ static void ping(struct conn *c)
 	uint64_t bound = hub_seq(hub_of(c));
 
 	if (reader_gather(&c->reader, bound, &g)) {
-		worker_ready(c->worker, c, FANOUT);
+		worker_ready(c->worker, c, READY_FANOUT);
 		return;
 	}
 	buffer_add_text(&bytes, "event: pushsse.ping\n");
@@ -375,6 +400,23 @@ static int64_t jittered_end(struct conn *c)
 	return c->worker->now + age - age / 5 + (int64_t)worker_random(c->worker, (uint64_t)age * 2 / 5 + 1);
 }
 
+/*
+ * What one that wants to know who is there is told first. The others may have been told something else, so all of them are
+ * told again: else one could be left with what was true for a moment.
+ */
+static struct hub_presence show_online(struct worker *w)
+{
+	struct hub_presence now = hub_presence(w->server->hub);
+
+	if (w->onlookers++ == 0) {
+		w->told = now;
+		w->told_at = w->now;
+	} else if (now.users != w->told.users || now.streams != w->told.streams) {
+		w->told.streams = UINT32_MAX; /* as nobody was told */
+	}
+	return now;
+}
+
 /* The stream begins: head and hello go out in one write, and everything that only requests need is given back. */
 static void begin(struct conn *c, const struct stream_request *request, const struct hub_position *position)
 {
@@ -389,11 +431,7 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 	add_hello(&out, c, position, request->expires);
 	if (request->online) {
 		c->online = ONLINE_TOLD;
-		if (c->worker->onlookers++ == 0) {
-			c->worker->told = hub_presence(hub_of(c));
-			c->worker->told_at = c->worker->now;
-		}
-		add_online(&out, hub_presence(hub_of(c)));
+		add_online(&out, show_online(c->worker));
 	}
 	c->exchange->out = (struct buffer){0};
 	conn_drop_exchange(c);
@@ -402,11 +440,14 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 	memcpy(c->token_tag, request->token_tag, sizeof c->token_tag);
 	count_add(&c->worker->counters.count[COUNT_STREAMS], 1);
 	log_stream(c, LOG_INFO, "stream_opened", "");
+	conn_bound_send_buffer(c);
 	conn_enter(c, CONN_STREAMING);
 	if (c->state == CONN_STREAMING)
 		send_control(c, &out);
+	else
+		buffer_free(&out);
 	if (c->state == CONN_STREAMING)
-		worker_ready(c->worker, c, URGENT);
+		worker_ready(c->worker, c, READY_URGENT);
 }
 
 void stream_open(struct conn *c, const struct stream_request *request)

@@ -7,6 +7,8 @@
 #include "longpoll.h"
 #include "worker.h"
 
+enum { WAIT_MAX_NUMBER = 1000000000 }; /* seconds that are still read as a number */
+
 /* What the query of a subscriber holds. */
 struct parameters {
 	struct slice token, position, cid, wait;
@@ -129,31 +131,24 @@ static struct slice find_position(const struct conn *c, const struct parameters 
 	return position.len ? position : (struct slice){NULL, 0};
 }
 
-/* Milliseconds of `wait`; -1 when it is not a number of seconds. */
+/* Milliseconds of `wait`, no more than it may be; -1 when it is not a number of seconds. */
 static int64_t read_wait(struct slice wait)
 {
-	int64_t seconds = 0;
+	int64_t ms = wait.at ? slice_number(wait, WAIT_MAX_NUMBER) * 1000 : POLL_WAIT_MS;
 
-	if (!wait.at)
-		return POLL_WAIT_MS;
-	if (!wait.len || wait.len > 9)
-		return -1;
-	for (size_t i = 0; i < wait.len; i++) {
-		if (wait.at[i] < '0' || wait.at[i] > '9')
-			return -1;
-		seconds = seconds * 10 + (wait.at[i] - '0');
-	}
-	return seconds * 1000 < POLL_WAIT_MAX_MS ? seconds * 1000 : POLL_WAIT_MAX_MS;
+	return ms < 0 ? -1 : ms < POLL_WAIT_MAX_MS ? ms : POLL_WAIT_MAX_MS;
 }
 
 /*
- * When the token's stream ends on the monotonic clock: at its exp; a token that is within the skew beyond it is
- * good for a stream that is told so at once.
+ * When a token's time is up, on the monotonic clock: at its exp; for one who comes when that is past already, but within
+ * the skew, at the end of that.
  */
 static int64_t end_of(const struct conn *c, const struct claims *claims)
 {
 	int64_t left = claims->expires == INT64_MAX ? INT64_MAX : claims->expires - clock_today();
 
+	if (left <= 0)
+		left += TOKEN_SKEW_MS;
 	return left > INT64_MAX - c->worker->now ? INT64_MAX : c->worker->now + left;
 }
 

@@ -19,7 +19,7 @@
 enum {
 	ACCEPT_BATCH = 64,       /* connections accepted in one turn */
 	ACCEPT_PAUSE_MS = 100,   /* when there are no descriptors or no memory */
-	IDLE_MS = 1000,          /* between two turns of a worker that has nothing */
+	IDLE_MS = 250,           /* between two turns of a worker that has nothing; the first one sweeps the hub then */
 	ONLINE_MS = 1000         /* between two pushsse.online */
 };
 
@@ -103,20 +103,20 @@ static void leave_queue(struct worker *w, struct conn *c)
 	if (c->ready_next) {
 		c->ready_next->ready_link = c->ready_link;
 	} else {
-		for (int u = 0; u < URGENCIES; u++)
-			if (w->ready[u].end == &c->ready_next)
-				w->ready[u].end = c->ready_link;
+		for (int i = 0; i < READY_QUEUES; i++)
+			if (w->ready[i].end == &c->ready_next)
+				w->ready[i].end = c->ready_link;
 	}
 	c->ready_next = NULL;
 	c->ready_link = NULL;
 }
 
-void worker_ready(struct worker *w, struct conn *c, enum urgency urgency)
+void worker_ready(struct worker *w, struct conn *c, enum ready which)
 {
-	struct ready_queue *queue = &w->ready[urgency];
+	struct ready_queue *queue = &w->ready[which];
 
-	if (c->ready_link && urgency == FANOUT)
-		return; /* its turn comes */
+	if (c->state == CONN_CLOSED || (c->ready_link && which != READY_URGENT))
+		return; /* it has gone, or its turn comes */
 	leave_queue(w, c);
 	c->ready_link = queue->end;
 	*queue->end = c;
@@ -127,7 +127,7 @@ void worker_retire(struct worker *w, struct conn *c)
 {
 	leave_set(w, c);
 	leave_queue(w, c);
-	c->ready_next = w->closed;
+	c->reap_next = w->closed;
 	w->closed = c;
 }
 
@@ -138,12 +138,26 @@ static struct conn *conn_of(struct reader *r)
 
 static void ready_urgent(void *worker, struct reader *r)
 {
-	worker_ready(worker, conn_of(r), URGENT);
+	worker_ready(worker, conn_of(r), READY_URGENT);
 }
 
 static void ready_fanout(void *worker, struct reader *r)
 {
-	worker_ready(worker, conn_of(r), FANOUT);
+	worker_ready(worker, conn_of(r), READY_FANOUT);
+}
+
+/* Visits at most so many of a queue. True when nobody is left in it. */
+static bool visit(struct worker *w, enum ready which, int most)
+{
+	struct ready_queue *queue = &w->ready[which];
+
+	while (most-- > 0 && queue->first) {
+		struct conn *c = queue->first;
+
+		leave_queue(w, c);
+		stream_visit(c);
+	}
+	return !queue->first;
 }
 
 /* Visits the readers that have something, a slice of them: between two slices the hot set has its turn. */
@@ -152,20 +166,13 @@ static void visit_ready(struct worker *w)
 	struct hub *hub = w->server->hub;
 
 	hub_take(hub, &w->inbox, URGENT, ready_urgent);
-	if (!w->ready[FANOUT].first)
+	if (!w->ready[READY_FANOUT].first)
 		hub_take(hub, &w->inbox, FANOUT, ready_fanout);
-	for (int u = 0; u < URGENCIES; u++) {
-		struct ready_queue *queue = &w->ready[u];
-
-		for (int n = 0; n < WORKER_FANOUT && queue->first; n++) {
-			struct conn *c = queue->first;
-
-			leave_queue(w, c);
-			stream_visit(c);
-		}
-		if (!queue->first)
-			hub_round_done(hub, &w->inbox, (enum urgency)u);
-	}
+	if (visit(w, READY_URGENT, WORKER_FANOUT))
+		hub_round_done(hub, &w->inbox, URGENT);
+	if (visit(w, READY_FANOUT, WORKER_FANOUT))
+		hub_round_done(hub, &w->inbox, FANOUT);
+	(void)visit(w, READY_BEHIND, WORKER_BEHIND);
 }
 
 /* ---- accepting */
@@ -192,22 +199,28 @@ static void adopt(struct worker *w, const struct handover *h)
 	}
 }
 
-/* Gives a connection to the worker that has the fewest, itself when it is among them, or when others may be gone. */
+/*
+ * Gives a connection to the worker that has the fewest, itself when it is among them, or when others may be gone. The API's
+ * stay where they were accepted: on several workers, one could overtake the other.
+ */
 static void hand_out(struct worker *w, const struct handover *h)
 {
 	struct server *s = w->server;
 	struct worker *to = w;
 
-	for (unsigned i = 0; i < s->workers && !atomic_load(&s->draining); i++)
+	for (unsigned i = 0; i < s->workers && h->listener == LISTENER_PUBLIC && !atomic_load(&s->draining); i++)
 		if (atomic_load(&s->worker[i].connections) < atomic_load(&to->connections))
 			to = &s->worker[i];
 	/* A write of so few bytes to a pipe is whole or not at all (POSIX write()); one that is full is not waited for. */
-	if (to != w && write(to->pipe[1], h, sizeof *h) != (ssize_t)sizeof *h)
-		to = w;
 	atomic_fetch_add(&s->connections, 1);
 	atomic_fetch_add(&to->connections, 1);
-	if (to == w)
-		adopt(w, h);
+	if (to != w && write(to->pipe[1], h, sizeof *h) == (ssize_t)sizeof *h)
+		return;
+	if (to != w) {
+		atomic_fetch_sub(&to->connections, 1);
+		atomic_fetch_add(&w->connections, 1);
+	}
+	adopt(w, h);
 }
 
 /* No descriptors or no memory: waits a while instead of turning in circles. */
@@ -265,8 +278,10 @@ static void read_pipe(struct worker *w)
 
 static bool has_marks(const struct worker *w)
 {
-	return w->ready[URGENT].first || w->ready[FANOUT].first || atomic_load(&w->inbox.pending[URGENT]) ||
-	       atomic_load(&w->inbox.pending[FANOUT]);
+	for (int i = 0; i < READY_QUEUES; i++)
+		if (w->ready[i].first)
+			return true;
+	return atomic_load(&w->inbox.pending[URGENT]) || atomic_load(&w->inbox.pending[FANOUT]) || atomic_load(&w->woken);
 }
 
 static int timeout_of(const struct worker *w)
@@ -292,6 +307,7 @@ static void wait_for_hot(struct worker *w)
 	atomic_store(&w->sleeping, true);
 	n = poll(w->hot.poll, (nfds_t)w->hot.count, timeout_of(w));
 	atomic_store(&w->sleeping, false);
+	atomic_store(&w->woken, false); /* what it is woken for is looked at from here on */
 	w->now = clock_monotonic();
 	if (n > 0)
 		return;
@@ -299,12 +315,19 @@ static void wait_for_hot(struct worker *w)
 		w->hot.poll[i].revents = 0; /* after EINTR they are not defined */
 }
 
-/* From the end, since one that goes is replaced by the last, which has been served then. */
+/* In the order in which they came: what one client publishes over several connections is to keep its order. */
 static void serve_hot(struct worker *w)
 {
-	for (size_t i = w->hot.count; i-- > w->fixed;)
-		if (i < w->hot.count && w->hot.poll[i].revents)
-			conn_serve(w->hot.conn[i]);
+	size_t n = 0;
+
+	if (!set_reserve(&w->slice, true, w->hot.count))
+		return; /* without memory now, it is tried again at once */
+	for (size_t i = w->fixed; i < w->hot.count; i++)
+		if (w->hot.poll[i].revents)
+			w->slice.conn[n++] = w->hot.conn[i];
+	for (size_t i = 0; i < n; i++)
+		if (w->slice.conn[i]->hot && w->slice.conn[i]->state != CONN_CLOSED)
+			conn_serve(w->slice.conn[i]);
 	for (size_t i = 1; i < w->fixed; i++)
 		if (w->hot.poll[i].revents)
 			accept_some(w, (enum listener_kind)(i - 1));
@@ -435,7 +458,7 @@ static void reap(struct worker *w)
 	while (w->closed) {
 		struct conn *c = w->closed;
 
-		w->closed = c->ready_next;
+		w->closed = c->reap_next;
 		conn_free(c);
 		atomic_fetch_sub(&w->connections, 1);
 		atomic_fetch_sub(&w->server->connections, 1);
@@ -468,6 +491,7 @@ void worker_wake(void *worker)
 	static const struct handover nothing = {-1, LISTENER_PUBLIC};
 	struct worker *w = worker;
 
+	atomic_store(&w->woken, true);
 	/* A pipe that is full wakes as well as one byte more would. */
 	if (atomic_exchange(&w->sleeping, false) && write(w->pipe[1], &nothing, sizeof nothing) < 0)
 		return;
@@ -526,8 +550,8 @@ bool worker_open(struct worker *w, struct server *server, unsigned index)
 	*w = (struct worker){.server = server, .index = index, .pipe = {-1, -1}, .now = clock_monotonic(),
 	                     .random = (uint64_t)clock_monotonic() * (index + 1) ^ (uint64_t)clock_today() << 20 ^ 1,
 	                     .fixed = index == 0 ? 1 + LISTENERS : 1};
-	for (int u = 0; u < URGENCIES; u++)
-		w->ready[u].end = &w->ready[u].first;
+	for (int i = 0; i < READY_QUEUES; i++)
+		w->ready[i].end = &w->ready[i].first;
 	if (!set_reserve(&w->hot, true, w->fixed) || pipe(w->pipe) != 0)
 		return false;
 	if (!prepare_socket(w->pipe[0], false) || !prepare_socket(w->pipe[1], false))

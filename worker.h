@@ -25,6 +25,7 @@ enum {
 	WORKER_LEAVE_ROUND_MS = 5000, /* within which it is seen that one has left; within a tick when there are up to 1,024 */
 	WORKER_SLICE = 1024,          /* cold connections in one slice of either, but */
 	WORKER_LEAVE_SLICE = 256,     /* ... of the dear one when there are more than that */
+	WORKER_BEHIND = 16,           /* of those that are far behind, in a turn */
 	WORKER_FANOUT = 256           /* readers visited before the hot set is looked at again */
 };
 
@@ -33,6 +34,14 @@ struct conn_set {
 	struct conn **conn;
 	struct pollfd *poll;
 	size_t count, capacity;
+};
+
+/* The ready queues. */
+enum ready {
+	READY_URGENT,  /* single readers that were marked */
+	READY_FANOUT,  /* rosters that were stirred: taken from the hub when the round before is over */
+	READY_BEHIND,  /* those that one visit could not give everything, such as a long replay: they hold up nobody */
+	READY_QUEUES
 };
 
 /* Connections whose readers are to be visited, first come first served. */
@@ -46,12 +55,13 @@ struct worker {
 	pthread_t thread;
 	int pipe[2];              /* one end wakes and hands over, the other is in the hot set */
 	atomic_bool sleeping;     /* in poll(), so that waking takes a byte in the pipe */
+	atomic_bool woken;        /* and not yet looked at what for */
 	struct inbox inbox;
 	struct keyring *secrets, *api_keys;                    /* the API's: NULL with --api-open */
 	_Atomic(struct keyring *) next_secrets, next_api_keys; /* put there by a reload */
 	struct conn_set hot, cold;
 	size_t fixed; /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
-	struct ready_queue ready[URGENCIES];
+	struct ready_queue ready[READY_QUEUES];
 	struct conn *closed;      /* to be reaped */
 	size_t waiting;           /* connections in CONN_WAITING */
 	size_t onlookers;         /* streams that want pushsse.online */
@@ -86,7 +96,7 @@ void worker_place(struct worker *w, struct conn *c);
 /* Takes it out of its set and its ready queue, and leaves it to the reaper. */
 void worker_retire(struct worker *w, struct conn *c);
 /* Has it visited again in its turn. */
-void worker_ready(struct worker *w, struct conn *c, enum urgency urgency);
+void worker_ready(struct worker *w, struct conn *c, enum ready which);
 /* A number below `below`, for jitter. */
 uint64_t worker_random(struct worker *w, uint64_t below);
 /* The Date header line of now. */
