@@ -92,6 +92,17 @@ void reader_advance(struct reader *r, struct gather *g, size_t sent)
 	move_to(r, at);
 }
 
+bool reader_replays(struct reader *r)
+{
+	for (unsigned i = 0; i < reader_subscriptions(r); i++) {
+		struct node *at = reader_subscription(r, i)->at;
+
+		if (node_next(at) && at->message->seq <= r->attached)
+			return true;
+	}
+	return false;
+}
+
 uint64_t reader_lag(struct reader *r)
 {
 	uint64_t lag = 0;

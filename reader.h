@@ -78,6 +78,8 @@ struct gather {
 bool reader_gather(struct reader *r, uint64_t bound, struct gather *g);
 /* Moves the reader past the first `sent` bytes of what was gathered. */
 void reader_advance(struct reader *r, struct gather *g, size_t sent);
+/* Is what it is owed next from before it attached? */
+bool reader_replays(struct reader *r);
 /* Bytes that it is owed, those of a message for several of its audiences counted for each. */
 uint64_t reader_lag(struct reader *r);
 

@@ -261,7 +261,7 @@ static void deliver(struct conn *c)
 		conn_enter(c, CONN_STREAMING);
 	press(c);
 	if (more)
-		worker_ready(c->worker, c, READY_BEHIND);
+		worker_ready(c->worker, c, reader_replays(&c->reader) ? READY_REPLAY : READY_FANOUT);
 	else if (c->online == ONLINE_OWED)
 		stream_tell_online(c);
 }

@@ -172,7 +172,7 @@ static void visit_ready(struct worker *w)
 		hub_round_done(hub, &w->inbox, URGENT);
 	if (visit(w, READY_FANOUT, WORKER_FANOUT))
 		hub_round_done(hub, &w->inbox, FANOUT);
-	(void)visit(w, READY_BEHIND, WORKER_BEHIND);
+	(void)visit(w, READY_REPLAY, WORKER_REPLAYS);
 }
 
 /* ---- accepting */

@@ -25,7 +25,7 @@ enum {
 	WORKER_LEAVE_ROUND_MS = 5000, /* within which it is seen that one has left; within a tick when there are up to 1,024 */
 	WORKER_SLICE = 1024,          /* cold connections in one slice of either, but */
 	WORKER_LEAVE_SLICE = 256,     /* ... of the dear one when there are more than that */
-	WORKER_BEHIND = 16,           /* of those that are far behind, in a turn */
+	WORKER_REPLAYS = 16,          /* of those with a long replay, in a turn */
 	WORKER_FANOUT = 256           /* readers visited before the hot set is looked at again */
 };
 
@@ -40,7 +40,7 @@ struct conn_set {
 enum ready {
 	READY_URGENT,  /* single readers that were marked */
 	READY_FANOUT,  /* rosters that were stirred: taken from the hub when the round before is over */
-	READY_BEHIND,  /* those that one visit could not give everything, such as a long replay: they hold up nobody */
+	READY_REPLAY,  /* those that one visit could not give all of their replay: they hold up nobody */
 	READY_QUEUES
 };
 
