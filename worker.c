@@ -1,76 +1,28 @@
 /* worker.c: see worker.h */
 #include "worker.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "api.h"
 #include "clock.h"
 #include "stream.h"
 
 enum {
-	ACCEPT_BATCH = 64,       /* connections accepted in one turn */
-	ACCEPT_PAUSE_MS = 100,   /* when there are no descriptors or no memory */
 	IDLE_MS = 250,           /* between two turns of a worker that has nothing; the first one sweeps the hub then */
 	ONLINE_MS = 1000         /* between two pushsse.online */
 };
 
-/* What goes through a worker's pipe: a connection that is handed over, or nothing but the waking. */
-struct handover {
-	int fd; /* -1: none */
-	enum listener_kind listener;
-};
-
-/* ---- sets */
-
-static bool set_reserve(struct conn_set *set, bool polled, size_t count)
-{
-	size_t capacity = set->capacity ? set->capacity : 64;
-	void *more;
-
-	while (capacity < count)
-		capacity *= 2;
-	if (capacity == set->capacity)
-		return true;
-	more = realloc(set->conn, capacity * sizeof(struct conn *));
-	if (!more)
-		return false;
-	set->conn = more;
-	if (polled) {
-		more = realloc(set->poll, capacity * sizeof(struct pollfd));
-		if (!more)
-			return false;
-		set->poll = more;
-	}
-	set->capacity = capacity;
-	return true;
-}
-
-static void set_remove(struct conn_set *set, bool polled, struct conn *c)
-{
-	size_t last = --set->count;
-
-	if (c->slot != last) {
-		set->conn[c->slot] = set->conn[last];
-		set->conn[c->slot]->slot = c->slot;
-		if (polled)
-			set->poll[c->slot] = set->poll[last];
-	}
-	c->slot = NO_SLOT;
-}
+/* ---- sets and ready queues */
 
 static void leave_set(struct worker *w, struct conn *c)
 {
 	if (c->slot != NO_SLOT)
-		set_remove(c->hot ? &w->hot : &w->cold, c->hot, c);
+		conn_set_remove(c->hot ? &w->hot : &w->cold, c->hot, c);
 }
 
 void worker_place(struct worker *w, struct conn *c)
@@ -81,7 +33,7 @@ void worker_place(struct worker *w, struct conn *c)
 
 	if (c->slot == NO_SLOT || c->hot != hot) {
 		leave_set(w, c);
-		if (!set_reserve(set, hot, set->count + 1)) {
+		if (!conn_set_reserve(set, hot, set->count + 1)) {
 			conn_close(c);
 			return;
 		}
@@ -92,8 +44,6 @@ void worker_place(struct worker *w, struct conn *c)
 	if (hot)
 		set->poll[c->slot] = (struct pollfd){.fd = interest ? c->fd : -1, .events = interest};
 }
-
-/* ---- ready queues */
 
 static void leave_queue(struct worker *w, struct conn *c)
 {
@@ -175,106 +125,7 @@ static void visit_ready(struct worker *w)
 	(void)visit(w, READY_REPLAY, WORKER_REPLAYS);
 }
 
-/* ---- accepting */
-
-static bool prepare_socket(int fd, bool tcp)
-{
-	int on = 1;
-
-	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return false;
-	if (tcp) {
-		/* Both are wishes: a socket without them works too. */
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	}
-	return true;
-}
-
-static void adopt(struct worker *w, const struct handover *h)
-{
-	if (!conn_new(w, h->fd, h->listener)) {
-		atomic_fetch_sub(&w->connections, 1);
-		atomic_fetch_sub(&w->server->connections, 1);
-	}
-}
-
-/*
- * Gives a connection to the worker that has the fewest, itself when it is among them, or when others may be gone. The API's
- * stay where they were accepted: on several workers, one could overtake the other.
- */
-static void hand_out(struct worker *w, const struct handover *h)
-{
-	struct server *s = w->server;
-	struct worker *to = w;
-
-	for (unsigned i = 0; i < s->workers && h->listener == LISTENER_PUBLIC && !atomic_load(&s->draining); i++)
-		if (atomic_load(&s->worker[i].connections) < atomic_load(&to->connections))
-			to = &s->worker[i];
-	/* A write of so few bytes to a pipe is whole or not at all (POSIX write()); one that is full is not waited for. */
-	atomic_fetch_add(&s->connections, 1);
-	atomic_fetch_add(&to->connections, 1);
-	if (to != w && write(to->pipe[1], h, sizeof *h) == (ssize_t)sizeof *h)
-		return;
-	if (to != w) {
-		atomic_fetch_sub(&to->connections, 1);
-		atomic_fetch_add(&w->connections, 1);
-	}
-	adopt(w, h);
-}
-
-/* No descriptors or no memory: waits a while instead of turning in circles. */
-static void pause_accepting(struct worker *w, int error)
-{
-	w->accept_again = w->now + ACCEPT_PAUSE_MS;
-	count_add(&w->counters.count[COUNT_ACCEPT_PAUSES], 1);
-	logger_write(w->server->logger, LOG_WARN, "event=accept_paused reason=\"%s\"", strerror(error));
-}
-
-static void accept_some(struct worker *w, enum listener_kind listener)
-{
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		struct sockaddr_storage address;
-		socklen_t size = sizeof address;
-		int fd = accept(w->server->listener[listener], (struct sockaddr *)&address, &size);
-
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-				pause_accepting(w, errno);
-			return;
-		}
-		count_add(&w->counters.count[COUNT_CONNECTIONS], 1);
-		if (prepare_socket(fd, address.ss_family != AF_UNIX))
-			hand_out(w, &(struct handover){fd, listener});
-		else
-			(void)close(fd);
-	}
-}
-
-/*
- * Which listeners poll() is shown: none while accepting pauses, the public one not when there are enough
- * connections.
- */
-static void show_listeners(struct worker *w)
-{
-	struct server *s = w->server;
-	bool open = w->now >= w->accept_again;
-	bool room = atomic_load(&s->connections) < s->max_connections;
-
-	for (size_t i = 1; i < w->fixed; i++)
-		w->hot.poll[i].fd = open && (room || i - 1 == LISTENER_API) ? s->listener[i - 1] : -1;
-}
-
 /* ---- the hot set */
-
-static void read_pipe(struct worker *w)
-{
-	struct handover h;
-
-	while (read(w->pipe[0], &h, sizeof h) == (ssize_t)sizeof h)
-		if (h.fd >= 0)
-			adopt(w, &h);
-}
 
 static bool has_marks(const struct worker *w)
 {
@@ -303,7 +154,7 @@ static void wait_for_hot(struct worker *w)
 {
 	int n;
 
-	show_listeners(w);
+	acceptor_show(w);
 	atomic_store(&w->sleeping, true);
 	n = poll(w->hot.poll, (nfds_t)w->hot.count, timeout_of(w));
 	atomic_store(&w->sleeping, false);
@@ -320,7 +171,7 @@ static void serve_hot(struct worker *w)
 {
 	size_t n = 0;
 
-	if (!set_reserve(&w->slice, true, w->hot.count))
+	if (!conn_set_reserve(&w->slice, true, w->hot.count))
 		return; /* without memory now, it is tried again at once */
 	for (size_t i = w->fixed; i < w->hot.count; i++)
 		if (w->hot.poll[i].revents)
@@ -330,9 +181,9 @@ static void serve_hot(struct worker *w)
 			conn_serve(w->slice.conn[i]);
 	for (size_t i = 1; i < w->fixed; i++)
 		if (w->hot.poll[i].revents)
-			accept_some(w, (enum listener_kind)(i - 1));
+			acceptor_accept(w, (enum listener_kind)(i - 1));
 	if (w->hot.poll[0].revents)
-		read_pipe(w);
+		acceptor_read_pipe(w);
 }
 
 static void settle_waiting(struct worker *w)
@@ -390,7 +241,7 @@ static void walk_leaving(struct worker *w)
 	struct conn_set *slice = &w->slice;
 	size_t n = slice_size(w, w->cold.count > WORKER_SLICE ? WORKER_LEAVE_SLICE : WORKER_SLICE, WORKER_LEAVE_ROUND_MS);
 
-	if (!set_reserve(slice, true, n))
+	if (!conn_set_reserve(slice, true, n))
 		n = slice->capacity; /* fewer at a time: a round takes longer */
 	for (size_t i = 0; i < n; i++) {
 		slice->conn[i] = next_cold(w, &w->polled);
@@ -488,13 +339,11 @@ void worker_reload(struct worker *w, struct keyring *secrets, struct keyring *ap
 
 void worker_wake(void *worker)
 {
-	static const struct handover nothing = {-1, LISTENER_PUBLIC};
 	struct worker *w = worker;
 
 	atomic_store(&w->woken, true);
-	/* A pipe that is full wakes as well as one byte more would. */
-	if (atomic_exchange(&w->sleeping, false) && write(w->pipe[1], &nothing, sizeof nothing) < 0)
-		return;
+	if (atomic_exchange(&w->sleeping, false))
+		acceptor_wake(w);
 }
 
 uint64_t worker_random(struct worker *w, uint64_t below)
@@ -552,9 +401,9 @@ bool worker_open(struct worker *w, struct server *server, unsigned index)
 	                     .fixed = index == 0 ? 1 + LISTENERS : 1};
 	for (int i = 0; i < READY_QUEUES; i++)
 		w->ready[i].end = &w->ready[i].first;
-	if (!set_reserve(&w->hot, true, w->fixed) || pipe(w->pipe) != 0)
+	if (!conn_set_reserve(&w->hot, true, w->fixed) || pipe(w->pipe) != 0)
 		return false;
-	if (!prepare_socket(w->pipe[0], false) || !prepare_socket(w->pipe[1], false))
+	if (!acceptor_prepare(w->pipe[0], false) || !acceptor_prepare(w->pipe[1], false))
 		return false;
 	w->hot.count = w->fixed;
 	w->hot.conn[0] = NULL;

@@ -13,9 +13,8 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include <poll.h>
-
 #include "conn.h"
+#include "conn_set.h"
 #include "counters.h"
 #include "server.h"
 
@@ -27,13 +26,6 @@ enum {
 	WORKER_LEAVE_SLICE = 256,     /* ... of the dear one when there are more than that */
 	WORKER_REPLAYS = 16,          /* of those with a long replay, in a turn */
 	WORKER_FANOUT = 256           /* readers visited before the hot set is looked at again */
-};
-
-/* Connections and, of hot ones in the same order, what poll() is shown of them. */
-struct conn_set {
-	struct conn **conn;
-	struct pollfd *poll;
-	size_t count, capacity;
 };
 
 /* The ready queues. */

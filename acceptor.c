@@ -1,0 +1,129 @@
+/* acceptor.c: see acceptor.h */
+#include "acceptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "worker.h"
+
+enum {
+	ACCEPT_BATCH = 64,     /* connections accepted in one turn */
+	ACCEPT_PAUSE_MS = 100  /* when there are no descriptors or no memory */
+};
+
+/* What goes through a worker's pipe: a connection that is handed over, or nothing but the waking. */
+struct handover {
+	int fd; /* -1: none */
+	enum listener_kind listener;
+};
+
+bool acceptor_prepare(int fd, bool tcp)
+{
+	int on = 1;
+
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return false;
+	if (tcp) {
+		/* Both are wishes: a socket without them works too. */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	}
+	return true;
+}
+
+static void adopt(struct worker *w, const struct handover *h)
+{
+	if (!conn_new(w, h->fd, h->listener)) {
+		atomic_fetch_sub(&w->connections, 1);
+		atomic_fetch_sub(&w->server->connections, 1);
+	}
+}
+
+/*
+ * Gives a connection to the worker that has the fewest, itself when it is among them, or when others may be gone. The API's
+ * stay where they were accepted: on several workers, one could overtake the other.
+ */
+static void hand_out(struct worker *w, const struct handover *h)
+{
+	struct server *s = w->server;
+	struct worker *to = w;
+
+	for (unsigned i = 0; i < s->workers && h->listener == LISTENER_PUBLIC && !atomic_load(&s->draining); i++)
+		if (atomic_load(&s->worker[i].connections) < atomic_load(&to->connections))
+			to = &s->worker[i];
+	/* A write of so few bytes to a pipe is whole or not at all (POSIX write()); one that is full is not waited for. */
+	atomic_fetch_add(&s->connections, 1);
+	atomic_fetch_add(&to->connections, 1);
+	if (to != w && write(to->pipe[1], h, sizeof *h) == (ssize_t)sizeof *h)
+		return;
+	if (to != w) {
+		atomic_fetch_sub(&to->connections, 1);
+		atomic_fetch_add(&w->connections, 1);
+	}
+	adopt(w, h);
+}
+
+/* No descriptors or no memory: waits a while instead of turning in circles. */
+static void pause_accepting(struct worker *w, int error)
+{
+	w->accept_again = w->now + ACCEPT_PAUSE_MS;
+	count_add(&w->counters.count[COUNT_ACCEPT_PAUSES], 1);
+	logger_write(w->server->logger, LOG_WARN, "event=accept_paused reason=\"%s\"", strerror(error));
+}
+
+void acceptor_accept(struct worker *w, enum listener_kind listener)
+{
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		struct sockaddr_storage address;
+		socklen_t size = sizeof address;
+		int fd = accept(w->server->listener[listener], (struct sockaddr *)&address, &size);
+
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				pause_accepting(w, errno);
+			return;
+		}
+		count_add(&w->counters.count[COUNT_CONNECTIONS], 1);
+		if (acceptor_prepare(fd, address.ss_family != AF_UNIX))
+			hand_out(w, &(struct handover){fd, listener});
+		else
+			(void)close(fd);
+	}
+}
+
+/*
+ * Which listeners poll() is shown: none while accepting pauses, the public one not when there are enough
+ * connections.
+ */
+void acceptor_show(struct worker *w)
+{
+	struct server *s = w->server;
+	bool open = w->now >= w->accept_again;
+	bool room = atomic_load(&s->connections) < s->max_connections;
+
+	for (size_t i = 1; i < w->fixed; i++)
+		w->hot.poll[i].fd = open && (room || i - 1 == LISTENER_API) ? s->listener[i - 1] : -1;
+}
+
+void acceptor_read_pipe(struct worker *w)
+{
+	struct handover h;
+
+	while (read(w->pipe[0], &h, sizeof h) == (ssize_t)sizeof h)
+		if (h.fd >= 0)
+			adopt(w, &h);
+}
+
+void acceptor_wake(struct worker *w)
+{
+	static const struct handover nothing = {-1, LISTENER_PUBLIC};
+
+	/* A pipe that is full wakes as well as one record more would. */
+	if (write(w->pipe[1], &nothing, sizeof nothing) < 0)
+		return;
+}
