@@ -127,8 +127,9 @@ int api_open_body(const struct conn *c, struct fields *f)
 {
 	const struct exchange *x = c->exchange;
 	struct slice coding = http_header(x->request, "Content-Encoding");
+	bool coded = coding.len != strlen("identity") || !slice_starts_with_any_case(coding, "identity");
 
-	if (coding.len && !slice_is(coding, "identity"))
+	if (coding.len && coded)
 		return 415;
 	return fields_open(f, http_header(x->request, "Content-Type"), x->in.at + x->head, x->body);
 }

@@ -64,21 +64,18 @@ test('durations take units, bare ones are seconds', async (t) => {
   }
 });
 
-test('without a secret it does not start', async () => {
-  await complains(free, { PUSHSSE_API_KEY: KEY }, /secret/i);
+test('without a secret it does not start, and names the option', async () => {
+  await complains(free, { PUSHSSE_API_KEY: KEY }, /--secret-file/, 2);
   await complains(free, { PUSHSSE_API_KEY: KEY, PUSHSSE_SECRET: '' }, /secret/i);
   await complains([...free, '--secret-file', '/nonexistent/secret'], { PUSHSSE_API_KEY: KEY }, /\/nonexistent\/secret/);
   await complains([...free, '--api-key-file', '/nonexistent/key'], { PUSHSSE_SECRET: SECRET }, /\/nonexistent\/key/);
 });
 
-test('without a key it does not start, or refuses every publish', async (t) => {
-  const env = { ...secrets, PUSHSSE_API_KEY: undefined };
-  const probe = new Server({ env });
-  await eventually(() => probe.exited !== undefined || /listener=api address=/.test(probe.log), 'it started or gave up');
-  if (probe.exited !== undefined) return assert.match(probe.log, /key/i);
-  t.after(() => probe.stop());
-  await probe.ready();
-  assertRefused(await probe.tryPublish({ content: 'x' }), 401);
+test('without an API key it does not start, and names the option; with --api-open there is to be none', async (t) => {
+  await complains(free, { PUSHSSE_SECRET: SECRET }, /--api-key-file/, 2);
+  const file = path.join(temporary(t), 'key');
+  writeFileSync(file, `${KEY}\n`);
+  await complains([...free, '--api-open', '--api-key-file', file], { PUSHSSE_SECRET: SECRET }, /--api-open.*--api-key-file/, 2);
 });
 
 test('--api-open is for a loopback or unix listener alone', async (t) => {
@@ -186,6 +183,18 @@ test('out of descriptors it goes on: those who are there are served, others wait
   await own.stream('late');
   const [user, system] = readFileSync(`/proc/${own.child.pid}/stat`, 'utf8').replace(/.*\) /, '').split(' ').slice(11, 13); // in 1/100 s
   assert.ok(Number(user) + Number(system) < 200, 'it does not spin meanwhile');
+});
+
+test('of more streams than descriptors allow, each is told', async (t) => {
+  const own = await serve({ args: quiet, wrapper: ['sh', '-c', 'ulimit -n 64 && exec "$0" "$@"'] }, t);
+  const crowd = await Promise.all(Array.from({ length: 60 }, (_, i) => own.stream(`crowd ${i}`)));
+  const told = (event) => crowd.filter(({ first }) => first.event === event);
+  const [open, busy] = [told('pushsse.hello'), told('pushsse.busy')];
+  assert.equal(open.length + busy.length, crowd.length);
+  assert.ok(open.length >= 8 && busy.length >= 8, `${open.length} are open, ${busy.length} were told`);
+  for (const stream of busy) await stream.closed();
+  assert.equal((await own.publish({ content: 'x' })).streams, open.length);
+  for (const stream of open) assert.deepEqual(await stream.data(1), ['x']);
 });
 
 test('--log-level keeps quiet what is below it', async (t) => {

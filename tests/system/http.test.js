@@ -140,6 +140,29 @@ test('pipelined requests are answered in order, parked ones too', async () => {
   assert.equal((await wire.answer()).body.trim(), 'ok');
 });
 
+for (const [what, behind] of [['a request', request('GET', '/healthz')], ['half a request', 'GET /hea'], ['10 KB', Buffer.alloc(10_000, '\r\n')]])
+  test(`a client that leaves a parked poll behind which it sent ${what} is noticed`, async () => {
+    const uid = `leaves ${what}`;
+    const position = await server.position(uid);
+    const wire = await server.connect();
+    wire.send(request('GET', server.pollTarget(uid, { position, wait: 50 })));
+    await server.settled(uid, 1);
+    wire.send(behind).finish();
+    await server.settled(uid, 0);
+    wire.close();
+  });
+
+test('OPTIONS with a body ends its connection: the body is no request', async () => {
+  for (const [listener, target] of [['api', '/publish'], ['public', '/events']]) {
+    const wire = await server.connect(listener);
+    const body = request('GET', '/healthz');
+    const { headers } = await wire.exchange(request('OPTIONS', target, { headers: { connection: 'keep-alive' }, body }));
+    assert.equal(headers.connection, 'close', target);
+    await wire.closed();
+    assert.equal(wire.bytes.toString(), '', 'one answer and no more');
+  }
+});
+
 test('what is pipelined behind a refusal, or a preflight, is answered at once', async () => {
   for (const [listener, method, target, status] of [
     ['public', 'GET', '/nothing', 404], ['public', 'DELETE', '/poll', 405], ['public', 'GET', '/poll', 401], ['public', 'OPTIONS', '/poll', 204],

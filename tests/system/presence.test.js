@@ -48,6 +48,20 @@ test('a user of long-polling is not offline between two polls, but after the las
   assert.equal(await publish(), 'offline');
 });
 
+for (const workers of ['1', '2'])
+  test(`what those with online=1 were told last is the truth, though one left as another came (--workers ${workers})`, async (t) => {
+    const own = await serve({ args: ['--workers', workers, ...quiet] }, t);
+    const open = (uid) => own.stream(uid, { online: 1 });
+    const last = (stream) => stream.events.findLast(({ event }) => event === 'pushsse.online')?.data;
+    const told = (streams, users) => eventually(
+      () => streams.every((stream) => last(stream) === JSON.stringify({ users, streams: users })), `all were told ${users}`, 3000);
+    const [stays, leaves] = [await open('stays'), await open('leaves')];
+    await told([stays, leaves], 2);
+    const comes = await open('comes');
+    leaves.close();
+    await told([stays, comes], 2);
+  });
+
 test('/online without a uid gives totals and pages that hold everyone once', async (t) => {
   const own = await serve({ args: quiet }, t);
   const uids = ['a', 'b', 'c', 'd', 'e', 'é', 'f "x"'];
