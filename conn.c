@@ -143,7 +143,9 @@ bool conn_has_left(struct conn *c)
 	struct buffer *in = &c->exchange->in;
 	ssize_t n;
 
-	if (in->len >= HTTP_HEAD_MAX || !buffer_reserve(in, RECEIVE_MIN))
+	if (in->len >= HTTP_HEAD_MAX)
+		return true;
+	if (!buffer_reserve(in, RECEIVE_MIN))
 		return false;
 	n = recv(c->fd, in->at + in->len, in->cap - in->len, 0);
 	if (n > 0)

@@ -118,7 +118,10 @@ void conn_drop_exchange(struct conn *c);
 ssize_t conn_send(struct conn *c, const struct iovec *iov, size_t count);
 /* Throws away what has come. True when the other side has left. */
 bool conn_discard(struct conn *c);
-/* Has the other side of a parked poll left? What it sent ahead is kept for its turn, up to the size of a head. */
+/*
+ * Has the other side of a parked poll left? What it sent ahead is kept for its turn; one that sends ahead more than a
+ * head may be is taken for gone.
+ */
 bool conn_has_left(struct conn *c);
 
 #endif

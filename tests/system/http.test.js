@@ -140,7 +140,7 @@ test('pipelined requests are answered in order, parked ones too', async () => {
   assert.equal((await wire.answer()).body.trim(), 'ok');
 });
 
-for (const [what, behind] of [['a request', request('GET', '/healthz')], ['half a request', 'GET /hea'], ['10 KB', Buffer.alloc(10_000, '\r\n')]])
+for (const [what, behind] of [['a request', request('GET', '/healthz')], ['half a request', 'GET /hea'], ['10 KB', Buffer.alloc(10_000, '\r\n')], ['100 KB', Buffer.alloc(100_000, '\r\n')]])
   test(`a client that leaves a parked poll behind which it sent ${what} is noticed`, async () => {
     const uid = `leaves ${what}`;
     const position = await server.position(uid);
