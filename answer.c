@@ -6,7 +6,7 @@
 
 enum { ANSWER_HEAD = 384 }; /* bytes that most heads stay below; more is no harm */
 
-static const char JSON[] = "application/json";
+static const char JSON[] = "application/json", NO_STORE[] = "Cache-Control: no-store\r\n";
 
 const char *http_error(int status)
 {
@@ -89,7 +89,7 @@ static void answer_error_with(struct conn *c, int status, const char *error, con
 void answer_error(struct conn *c, int status, const char *error)
 {
 	answer_error_with(c, status, error, status == 503 ? "Cache-Control: no-store\r\nRetry-After: 5\r\n"
-	                                                  : "Cache-Control: no-store\r\n");
+	                                                  : NO_STORE);
 }
 
 void answer_unauthorized(struct conn *c, const char *error)
@@ -107,5 +107,17 @@ void answer_field_error(struct conn *c, struct slice field, const char *reason)
 	buffer_add_text(&body, ",\"reason\":");
 	json_add_string(&body, slice_of(reason));
 	buffer_add_text(&body, "}");
-	answer_json(c, 400, &body, "Cache-Control: no-store\r\n");
+	answer_json(c, 400, &body, NO_STORE);
+}
+
+void answer_fresh(struct conn *c, struct buffer *body)
+{
+	answer_json(c, 200, body, NO_STORE);
+}
+
+void answer_add_cursor(struct buffer *out, const struct conn *c, uint64_t seq)
+{
+	char cursor[CURSOR_MAX];
+
+	buffer_add(out, cursor, cursor_write(cursor, hub_epoch(hub_of(c)), seq));
 }

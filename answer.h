@@ -20,6 +20,10 @@ void answer_error(struct conn *c, int status, const char *error);
 void answer_unauthorized(struct conn *c, const char *error);
 /* 400 {"error":"invalid_field","field":"...","reason":"..."} */
 void answer_field_error(struct conn *c, struct slice field, const char *reason);
+/* 200 with JSON that is true for now only; frees it. */
+void answer_fresh(struct conn *c, struct buffer *body);
+/* Appends the cursor of a seq. */
+void answer_add_cursor(struct buffer *out, const struct conn *c, uint64_t seq);
 /* What a refusal of http.h is called in JSON. */
 const char *http_error(int status);
 

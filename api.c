@@ -26,18 +26,11 @@ bool api_admit(struct conn *c)
 	return false;
 }
 
-static void add_cursor(struct buffer *out, const struct conn *c)
+static void add_newest(struct buffer *out, const struct conn *c)
 {
-	char cursor[CURSOR_MAX];
-
 	buffer_add_text(out, "\"lastEventId\":\"");
-	buffer_add(out, cursor, cursor_write(cursor, hub_epoch(c->worker->server->hub), hub_seq(c->worker->server->hub)));
+	answer_add_cursor(out, c, hub_seq(hub_of(c)));
 	buffer_add_text(out, "\"");
-}
-
-static void answer_fresh(struct conn *c, struct buffer *body)
-{
-	answer_json(c, 200, body, "Cache-Control: no-store\r\n");
 }
 
 /* ---- /online */
@@ -52,7 +45,7 @@ static void add_count(struct buffer *out, bool first, struct slice uid, uint32_t
 
 static void answer_page(struct conn *c, struct slice after, size_t limit)
 {
-	struct hub *hub = c->worker->server->hub;
+	struct hub *hub = hub_of(c);
 	struct online_uid *page = malloc((limit + 1) * sizeof *page);
 	struct hub_presence presence = hub_presence(hub);
 	struct buffer body = {0};
@@ -73,7 +66,7 @@ static void answer_page(struct conn *c, struct slice after, size_t limit)
 	else
 		buffer_add_text(&body, "null");
 	buffer_add_text(&body, ",");
-	add_cursor(&body, c);
+	add_newest(&body, c);
 	buffer_add_text(&body, "}");
 	free(page);
 	answer_fresh(c, &body);
@@ -102,7 +95,7 @@ void api_online(struct conn *c)
 		else if (slice_is(f.name, "uid") && (!name_is_valid(f.value) || uids == HUB_MAX_TARGETS))
 			wrong = "not a uid, or more than 1000";
 		else if (slice_is(f.name, "uid"))
-			add_count(&body, uids++ == 0, f.value, hub_online(c->worker->server->hub, f.value));
+			add_count(&body, uids++ == 0, f.value, hub_online(hub_of(c), f.value));
 		if (wrong) {
 			answer_field_error(c, f.name, wrong);
 			buffer_free(&body);
@@ -110,7 +103,7 @@ void api_online(struct conn *c)
 		}
 	}
 	buffer_add_text(&body, "},");
-	add_cursor(&body, c);
+	add_newest(&body, c);
 	buffer_add_text(&body, "}");
 	if (got < 0)
 		answer_error(c, 400, "malformed_query");
@@ -171,7 +164,7 @@ void api_disconnect(struct conn *c)
 	buffer_add_text(&bye, "{\"reason\":");
 	json_add_string(&bye, reason);
 	buffer_add_text(&bye, "}");
-	result = bye.failed ? HUB_NO_MEMORY : hub_kick(c->worker->server->hub, uid, (struct slice){bye.at, bye.len},
+	result = bye.failed ? HUB_NO_MEMORY : hub_kick(hub_of(c), uid, (struct slice){bye.at, bye.len},
 	                                               clock_today(), &streams);
 	buffer_free(&bye);
 	if (result != HUB_OK) {
@@ -232,7 +225,7 @@ void api_stats(struct conn *c)
 		buffer_printf(&body, "%s\"%s\":%llu", i ? "," : "", close_reason_name(i),
 		              (unsigned long long)total_closed(s, i));
 	buffer_add_text(&body, "}},");
-	add_cursor(&body, c);
+	add_newest(&body, c);
 	buffer_add_text(&body, "}");
 	answer_fresh(c, &body);
 }

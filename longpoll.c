@@ -4,11 +4,6 @@
 #include "answer.h"
 #include "worker.h"
 
-static struct hub *hub_of(const struct conn *c)
-{
-	return c->worker->server->hub;
-}
-
 /* An answer's events while they are gathered. */
 struct events {
 	struct buffer json;
@@ -57,7 +52,6 @@ static bool take_events(struct conn *c, uint64_t bound, struct events *e)
 /* Answers with what the reader is owed. The position is past all of it, or past the last event when there is more. */
 static void answer_events(struct conn *c, enum reset reset)
 {
-	static const char *const names[] = {[RESET_NONE] = "null", [RESET_RESTART] = "\"restart\"", [RESET_GAP] = "\"gap\""};
 	struct events e = {0};
 	struct buffer body = {0};
 	uint64_t bound = hub_seq(hub_of(c));
@@ -68,7 +62,7 @@ static void answer_events(struct conn *c, enum reset reset)
 	count_add(&c->worker->counters.count[COUNT_DELIVERIES], e.count);
 	buffer_add_text(&body, "{\"v\":1,\"lastEventId\":\"");
 	buffer_add(&body, e.last, e.last_len);
-	buffer_printf(&body, "\",\"reset\":%s,\"more\":%s,\"events\":[", names[reset], more ? "true" : "false");
+	buffer_printf(&body, "\",\"reset\":%s,\"more\":%s,\"events\":[", stream_reset_json(reset), more ? "true" : "false");
 	buffer_add(&body, e.json.at, e.json.len);
 	buffer_add_text(&body, "]}");
 	body.failed |= e.json.failed;

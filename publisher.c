@@ -158,7 +158,6 @@ static void answer_compat(struct conn *c, const char *word)
 static void answer_published(struct conn *c)
 {
 	const struct publishing *p = &c->exchange->publishing;
-	char cursor[CURSOR_MAX];
 	struct buffer body = {0};
 
 	if (p->result != HUB_OK && c->exchange->compat) {
@@ -169,24 +168,29 @@ static void answer_published(struct conn *c)
 		answer_compat(c, p->offline ? "offline" : "ok");
 	} else {
 		buffer_add_text(&body, p->offline ? "{\"status\":\"offline\",\"id\":\"" : "{\"status\":\"ok\",\"id\":\"");
-		buffer_add(&body, cursor, cursor_write(cursor, hub_epoch(c->worker->server->hub), p->seq));
+		answer_add_cursor(&body, c, p->seq);
 		buffer_add_text(&body, "\",\"streams\":");
 		buffer_add_number(&body, p->streams);
 		buffer_add_text(&body, "}");
-		answer_json(c, 200, &body, "Cache-Control: no-store\r\n");
+		answer_fresh(c, &body);
 	}
+}
+
+/* It is done, and readers are not too far behind. When only they are, the worker will be woken. */
+static bool may_answer(struct conn *c)
+{
+	if (!atomic_load(&c->exchange->published))
+		return false;
+	if (!hub_is_congested(hub_of(c)))
+		return true;
+	hub_await_calm(hub_of(c));
+	return false;
 }
 
 void api_settle(struct conn *c)
 {
-	struct hub *hub = c->worker->server->hub;
-
-	if (!atomic_load(&c->exchange->published))
+	if (!may_answer(c))
 		return;
-	if (hub_is_congested(hub)) {
-		hub_await_calm(hub);
-		return;
-	}
 	answer_published(c);
 	conn_process(c);
 }
@@ -194,19 +198,15 @@ void api_settle(struct conn *c)
 static void hand_over(struct conn *c, const struct draft *d, bool compat)
 {
 	struct exchange *x = c->exchange;
-	struct hub *hub = c->worker->server->hub;
 
 	x->compat = compat;
 	x->publishing = (struct publishing){.done = done, .context = c};
 	atomic_store(&x->published, false);
-	hub_publish(hub, &d->publication, c->worker->now, &x->publishing);
-	if (atomic_load(&x->published) && !hub_is_congested(hub)) {
+	hub_publish(hub_of(c), &d->publication, c->worker->now, &x->publishing);
+	if (may_answer(c))
 		answer_published(c);
-		return;
-	}
-	if (atomic_load(&x->published))
-		hub_await_calm(hub);
-	conn_enter(c, CONN_WAITING);
+	else
+		conn_enter(c, CONN_WAITING);
 }
 
 void api_publish(struct conn *c)

@@ -19,11 +19,6 @@ enum {
 	CONTROL_MAX = 2048   /* bytes of a control event; a kick's reason is the longest part of one */
 };
 
-static struct hub *hub_of(const struct conn *c)
-{
-	return c->worker->server->hub;
-}
-
 static const struct options *options_of(const struct conn *c)
 {
 	return c->worker->server->options;
@@ -44,15 +39,12 @@ static void add_retry(struct buffer *out, struct conn *c, int64_t times)
 
 static void add_id(struct buffer *out, const struct conn *c, uint64_t seq)
 {
-	char cursor[CURSOR_MAX];
-	size_t len = cursor_write(cursor, hub_epoch(hub_of(c)), seq);
-
 	buffer_add_text(out, "id: ");
-	buffer_add(out, cursor, len);
+	answer_add_cursor(out, c, seq);
 	buffer_add_text(out, "\n");
 }
 
-static const char *reset_name(enum reset reset)
+const char *stream_reset_json(enum reset reset)
 {
 	return reset == RESET_GAP ? "\"gap\"" : reset == RESET_RESTART ? "\"restart\"" : "null";
 }
@@ -63,13 +55,13 @@ static void add_hello(struct buffer *out, struct conn *c, const struct hub_posit
 	buffer_add_text(out, "event: pushsse.hello\n");
 	add_id(out, c, position->seq);
 	buffer_printf(out, "data: {\"v\":1,\"heartbeat\":%lld,\"reset\":%s,\"exp\":", (long long)options_of(c)->heartbeat,
-	              reset_name(position->reset));
+	              stream_reset_json(position->reset));
 	if (expires == INT64_MAX)
 		buffer_add_text(out, "null}\n\n");
 	else
 		buffer_printf(out, "%lld}\n\n", (long long)expires);
 	if (position->reset != RESET_NONE)
-		buffer_printf(out, "event: pushsse.reset\ndata: {\"reason\":%s}\n\n", reset_name(position->reset));
+		buffer_printf(out, "event: pushsse.reset\ndata: {\"reason\":%s}\n\n", stream_reset_json(position->reset));
 }
 
 static void add_online(struct buffer *out, struct hub_presence p)

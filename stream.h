@@ -22,6 +22,9 @@ struct stream_request {
 /* Answers a request with a stream: head, hello and whatever is owed. The exchange is given back. */
 void stream_open(struct conn *c, const struct stream_request *request);
 
+/* A reset as hello and long-polls tell it: its reason as a JSON string, or null. */
+const char *stream_reset_json(enum reset reset);
+
 /* Gives a stream or a parked poll what it is owed; acts on what the hub decided about it. */
 void stream_visit(struct conn *c);
 /* The socket of a blocked stream takes bytes again. */

@@ -94,4 +94,9 @@ uint64_t worker_random(struct worker *w, uint64_t below);
 /* The Date header line of now. */
 const char *worker_date(struct worker *w);
 
+static inline struct hub *hub_of(const struct conn *c)
+{
+	return c->worker->server->hub;
+}
+
 #endif
