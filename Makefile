@@ -16,7 +16,7 @@ BUILD = build
 PROGRAM = pushsse
 
 # The architecture, from the bottom up: each knows only what stands before it.
-PURE = buffer clock hash utf8 sha256 json keyring token body http fields sse
+PURE = buffer clock hash crc32c utf8 sha256 json keyring token body http fields sse
 HUB = message log audience reader inbox idempotency hub hub_publish hub_subscribe hub_presence
 SERVER = logger counters answer cors stream longpoll subscriber publisher api pages route conn conn_set acceptor worker
 MAIN = options address pushsse
