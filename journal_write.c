@@ -1,0 +1,480 @@
+/*
+ * journal_write.c: the writer thread: it takes what waits, writes it, syncs it as the mode has it, and answers.
+ *
+ * A fault of any kind seals the segment: it is cut off where all before is good, and the next one's header says where
+ * that was, should the cutting fail too. See journal.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "journal_state.h"
+
+/* ---- the calls, which a signal may interrupt */
+
+static int create(struct journal *j, const char *name)
+{
+	int fd;
+
+	while ((fd = j->system.openat(j->directory.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	                              S_IRUSR | S_IWUSR)) < 0 && errno == EINTR)
+		;
+	return fd;
+}
+
+static bool write_all(struct journal *j, int fd, const char *at, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = j->system.write(fd, at, len);
+
+		if (n == 0)
+			errno = EIO; /* a disk that takes nothing and says nothing */
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return false;
+		if (n > 0) {
+			at += n;
+			len -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+static bool sync_file(struct journal *j, int fd)
+{
+	int result;
+
+	while ((result = j->system.fdatasync(fd)) != 0 && errno == EINTR)
+		;
+	return result == 0;
+}
+
+/* So that what was created in it, or is gone from it, stays so. */
+static bool sync_directory(struct journal *j)
+{
+	int result;
+
+	while ((result = fsync(j->directory.fd)) != 0 && errno == EINTR)
+		;
+	return result == 0;
+}
+
+static bool cut(struct journal *j, int fd, uint64_t length)
+{
+	int result;
+
+	while ((result = j->system.ftruncate(fd, (off_t)length)) != 0 && errno == EINTR)
+		;
+	return result == 0 && sync_file(j, fd);
+}
+
+/* ---- retention */
+
+/*
+ * Under the lock: the place in the table of a segment that may go, or `segments`. The last always stays: it has the
+ * epoch, and the number to go on from. One that says how much of the one before is to be trusted outlives that one.
+ */
+static size_t find_unneeded(const struct journal *j)
+{
+	for (size_t i = 0; i + 1 < j->segments; i++) {
+		const struct journal_segment *s = &j->segment[i];
+
+		if (!s->held && !(s->bounds && i && s[-1].number == s->number - 1))
+			return i;
+	}
+	return j->segments;
+}
+
+/* False when there was none, or it could not be. */
+static bool unlink_one(struct journal *j)
+{
+	char name[SEGMENT_NAME];
+	size_t i;
+
+	pthread_mutex_lock(&j->lock);
+	i = find_unneeded(j);
+	segment_write_name(name, i < j->segments ? j->segment[i].number : 0);
+	pthread_mutex_unlock(&j->lock);
+	if (i == j->segments)
+		return false; /* only this thread adds and takes out */
+	if ((unlinkat(j->directory.fd, name, 0) != 0 && errno != ENOENT) || !sync_directory(j)) {
+		j->unlink_at = clock_monotonic() + JOURNAL_RETRY_MS;
+		return false;
+	}
+	pthread_mutex_lock(&j->lock);
+	j->segments--;
+	memmove(j->segment + i, j->segment + i + 1, (j->segments - i) * sizeof *j->segment);
+	pthread_mutex_unlock(&j->lock);
+	return true;
+}
+
+/* All of them: one that is small makes no room for the next. */
+static void unlink_unneeded(struct journal *j)
+{
+	while (unlink_one(j))
+		;
+}
+
+/* ---- segments */
+
+/* Remembers a fault, which is the errno; the next attempt to begin a segment comes with the next batch, or then. */
+static bool fail(struct journal *j, int error)
+{
+	j->retry_at = clock_monotonic() + JOURNAL_RETRY_MS;
+	pthread_mutex_lock(&j->lock);
+	j->figures.failures++;
+	j->figures.failing = true;
+	j->figures.error = error;
+	pthread_mutex_unlock(&j->lock);
+	return false;
+}
+
+/*
+ * A directory may go, and come back, or another in its place: then that one is checked and locked as the first was.
+ * What was open of the old one is closed before: closing it later would end the lock, were it the same.
+ */
+static bool find_directory(struct journal *j)
+{
+	char error[256]; /* nobody reads it: errno has to do */
+
+	if (directory_is_there(&j->directory))
+		return true;
+	directory_close(&j->directory);
+	errno = ENOENT;
+	if (!directory_open(&j->directory, j->path, false, true, error, sizeof error))
+		return false;
+	j->leftover = false; /* what is in this one was not left by this journal */
+	return true;
+}
+
+/* Room for one more in the table. False without memory. */
+static bool reserve(struct journal *j)
+{
+	size_t room = j->room * 2 + 16;
+	struct journal_segment *grown;
+
+	if (j->segments < j->room)
+		return true;
+	pthread_mutex_lock(&j->lock);
+	grown = realloc(j->segment, room * sizeof *grown);
+	if (grown) {
+		j->segment = grown;
+		j->room = room;
+	}
+	pthread_mutex_unlock(&j->lock);
+	return grown != NULL;
+}
+
+static uint64_t nanoseconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock */
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The new segment's file, with its header, on the disk. -1 with errno. */
+static int create_segment(struct journal *j, uint32_t number, uint32_t *sum)
+{
+	struct segment_header h = {.number = number, .previous = j->trusted, .begun = nanoseconds()};
+	char name[SEGMENT_NAME], header[SEGMENT_HEADER];
+	int fd, error;
+
+	memcpy(h.epoch, j->epoch, JOURNAL_EPOCH);
+	*sum = segment_write_header(header, &h);
+	segment_write_name(name, number);
+	if (j->leftover && unlinkat(j->directory.fd, name, 0) != 0 && errno != ENOENT)
+		return -1;
+	fd = create(j, name);
+	if (fd < 0)
+		return -1;
+	j->leftover = true;
+	if (write_all(j, fd, header, sizeof header) && sync_file(j, fd) && sync_directory(j))
+		return fd;
+	error = errno;
+	(void)close(fd); /* it is given up */
+	errno = error;
+	return -1;
+}
+
+/* Begins the next segment. False when the disk does not let it. */
+static bool begin(struct journal *j)
+{
+	uint32_t sum;
+	int fd;
+
+	if (!find_directory(j) || !reserve(j))
+		return fail(j, errno);
+	fd = create_segment(j, j->number + 1, &sum);
+	if (fd < 0)
+		return fail(j, errno);
+	j->leftover = false;
+	j->fd = fd;
+	j->number++;
+	j->sum = sum;
+	j->at = j->written = j->synced = SEGMENT_HEADER;
+	j->sync_failed = false;
+	pthread_mutex_lock(&j->lock);
+	j->segment[j->segments++] = (struct journal_segment){.number = j->number, .bytes = j->at, .bounds = j->overlong};
+	j->figures.failing = false;
+	pthread_mutex_unlock(&j->lock);
+	return true;
+}
+
+static bool sync_written(struct journal *j)
+{
+	if (!sync_file(j, j->fd)) {
+		j->sync_failed = true;
+		return fail(j, errno);
+	}
+	j->synced = j->written;
+	pthread_mutex_lock(&j->lock);
+	j->figures.syncs++;
+	pthread_mutex_unlock(&j->lock);
+	return true;
+}
+
+/* Ends the segment where all before is good; when nobody asked for a sync, that is all that was written. */
+static void seal(struct journal *j)
+{
+	if (j->fd < 0)
+		return;
+	if (j->synced < j->written && !j->sync_failed)
+		(void)sync_written(j); /* then less of it is good */
+	j->trusted = (uint32_t)(j->sync == JOURNAL_NEVER ? j->written : j->synced);
+	j->overlong = j->at > j->trusted && !cut(j, j->fd, j->trusted);
+	(void)close(j->fd); /* all of it that counts was synced, or nobody asked for it */
+	j->fd = -1;
+	j->gathered_len = 0;
+	pthread_mutex_lock(&j->lock);
+	j->segment[j->segments - 1].bytes = j->trusted;
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* The last segment of before the start: its torn tail is cut off, and what was replayed of it is made to last. */
+static void settle(struct journal *j)
+{
+	char name[SEGMENT_NAME];
+	int fd;
+
+	if (!j->segments)
+		return;
+	segment_write_name(name, j->segment[j->segments - 1].number);
+	fd = j->system.openat(j->directory.fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	if (fd < 0) {
+		(void)fail(j, errno); /* begin() says what is to be trusted */
+		return;
+	}
+	if (j->overlong)
+		j->overlong = !cut(j, fd, j->trusted);
+	else if (!sync_file(j, fd))
+		(void)fail(j, errno);
+	(void)close(fd); /* nothing was written through it */
+}
+
+/* ---- batches */
+
+static bool flush(struct journal *j)
+{
+	size_t len = j->gathered_len;
+
+	j->gathered_len = 0;
+	return write_all(j, j->fd, j->gathered, len);
+}
+
+static bool put(struct journal *j, const char *bytes, size_t len)
+{
+	j->at += len;
+	if (len > sizeof j->gathered - j->gathered_len && !flush(j))
+		return false;
+	if (len > sizeof j->gathered)
+		return write_all(j, j->fd, bytes, len);
+	memcpy(j->gathered + j->gathered_len, bytes, len);
+	j->gathered_len += len;
+	return true;
+}
+
+static bool put_record(struct journal *j, struct slice body)
+{
+	char frame[SEGMENT_FRAME];
+
+	if (body.len > JOURNAL_RECORD_MAX) {
+		errno = EFBIG;
+		return false;
+	}
+	segment_write_frame(frame, j->sum, (uint32_t)j->at, body);
+	return put(j, frame, sizeof frame) && put(j, body.at, body.len);
+}
+
+/* What is written to a file that was deleted, or that nobody will find where it is now, is not stored. */
+static bool is_linked(const struct journal *j)
+{
+	struct stat status;
+
+	if (fstat(j->fd, &status) == 0 && status.st_nlink > 0 && directory_is_there(&j->directory))
+		return true;
+	errno = ENOENT;
+	return false;
+}
+
+/* May it go into this segment? One that is longer than any segment has one of its own. */
+static bool fits(const struct journal *j, struct slice body)
+{
+	return j->at == SEGMENT_HEADER || j->at + SEGMENT_FRAME + body.len <= j->segment_bytes;
+}
+
+/* Writes entries until the segment is full; `batch` becomes the first of those that are left. */
+static bool write_entries(struct journal *j, struct journal_entry **batch, uint64_t *records)
+{
+	struct journal_entry *entry = *batch;
+	bool good = true;
+
+	for (; good && entry; entry = entry->next) {
+		if (!entry->body.len)
+			continue;
+		if (!fits(j, entry->body))
+			break;
+		good = put_record(j, entry->body);
+		++*records;
+	}
+	if (!good || !flush(j) || !is_linked(j))
+		return fail(j, errno);
+	if (j->synced == j->written)
+		j->written_at = clock_monotonic();
+	j->written = j->at;
+	*batch = entry;
+	return j->sync != JOURNAL_ALWAYS || sync_written(j);
+}
+
+/* Has a segment to write this to. */
+static bool make_room(struct journal *j, struct slice body)
+{
+	if (j->fd >= 0 && !fits(j, body))
+		seal(j);
+	return j->fd >= 0 || begin(j);
+}
+
+/* Answers from `entry` up to `end`, not included. An entry without a body needs no disk. */
+static void answer(const struct journal *j, struct journal_entry *entry, const struct journal_entry *end, bool stored)
+{
+	while (entry != end) {
+		struct journal_entry *next = entry->next; /* done() may free it */
+
+		entry->segment = j->number;
+		entry->done(entry, stored || !entry->body.len);
+		entry = next;
+	}
+	if (j->answered)
+		j->answered(j->context);
+}
+
+static const struct journal_entry *first_with_body(const struct journal_entry *entry)
+{
+	while (entry && !entry->body.len)
+		entry = entry->next;
+	return entry;
+}
+
+/* After a fault all the rest is refused: what is tried again comes with another batch, in its order. */
+static void commit(struct journal *j, struct journal_entry *batch)
+{
+	const struct journal_entry *next;
+
+	while ((next = first_with_body(batch)) != NULL) {
+		struct journal_entry *rest = batch;
+		uint64_t records = 0;
+
+		if (!make_room(j, next->body) || !write_entries(j, &rest, &records)) {
+			seal(j);
+			answer(j, batch, NULL, false);
+			return;
+		}
+		pthread_mutex_lock(&j->lock);
+		j->segment[j->segments - 1].bytes = j->written;
+		j->figures.records += records;
+		pthread_mutex_unlock(&j->lock);
+		answer(j, batch, rest, true);
+		batch = rest;
+		if (batch && clock_monotonic() >= j->unlink_at)
+			unlink_unneeded(j); /* a batch may be as long as many segments */
+	}
+	answer(j, batch, NULL, true);
+}
+
+/* ---- the thread */
+
+static bool sync_is_due(const struct journal *j, int64_t now)
+{
+	return j->sync == JOURNAL_EVERY && j->fd >= 0 && j->synced < j->written && now >= j->written_at + j->interval_ms;
+}
+
+/* Under the lock: when there is something to do without anything coming, in monotonic ms. */
+static int64_t deadline(const struct journal *j)
+{
+	int64_t at = INT64_MAX;
+
+	if (find_unneeded(j) < j->segments)
+		at = j->unlink_at;
+	if (j->fd < 0 && j->retry_at < at)
+		at = j->retry_at;
+	if (j->sync == JOURNAL_EVERY && j->fd >= 0 && j->synced < j->written && j->written_at + j->interval_ms < at)
+		at = j->written_at + j->interval_ms;
+	return at;
+}
+
+static void wait(struct journal *j, int64_t until)
+{
+	struct timespec at = {.tv_sec = (time_t)(until / 1000), .tv_nsec = until % 1000 * 1000000};
+
+	/* A wait that ends early, or fails, costs one more turn. */
+	if (until == INT64_MAX)
+		(void)pthread_cond_wait(&j->changed, &j->lock);
+	else
+		(void)pthread_cond_timedwait(&j->changed, &j->lock, &at);
+}
+
+static void take_turn(struct journal *j, struct journal_entry *batch)
+{
+	int64_t now;
+
+	if (batch)
+		commit(j, batch);
+	now = clock_monotonic();
+	if (sync_is_due(j, now) && !sync_written(j))
+		seal(j);
+	if (j->fd < 0 && now >= j->retry_at)
+		(void)begin(j);
+	if (now >= j->unlink_at)
+		unlink_unneeded(j);
+}
+
+void *journal_run(void *context)
+{
+	struct journal *j = context;
+
+	settle(j);
+	(void)begin(j); /* tried again in a second */
+	pthread_mutex_lock(&j->lock);
+	for (;;) {
+		struct journal_entry *batch = j->first;
+		int64_t until = deadline(j);
+
+		if (!batch && j->stopping)
+			break;
+		if (!batch && until > clock_monotonic()) {
+			wait(j, until);
+			continue;
+		}
+		j->first = NULL;
+		j->end = &j->first;
+		pthread_mutex_unlock(&j->lock);
+		take_turn(j, batch);
+		pthread_mutex_lock(&j->lock);
+	}
+	pthread_mutex_unlock(&j->lock);
+	seal(j);
+	return NULL;
+}
