@@ -11,7 +11,8 @@ bool log_open(struct log *log, uint64_t floor)
 
 	if (!empty)
 		return false;
-	*log = (struct log){.first = empty, .last = empty, .floor = floor, .last_seq = floor, .compact_at = COMPACT_MIN};
+	*log = (struct log){.first = empty, .last = empty, .floor = floor, .last_seq = floor, .soonest = INT64_MAX,
+	                     .compact_at = COMPACT_MIN};
 	return true;
 }
 
@@ -64,6 +65,8 @@ void log_append(struct log *log, struct message *m, struct node *empty)
 	atomic_store_explicit(&log->appended, empty->start, memory_order_relaxed);
 	log->last = empty;
 	log->last_seq = m->seq;
+	if (log->soonest > m->expires || node == log->first)
+		log->soonest = m->expires;
 	log->weight += weight_of(m);
 	log->retained += m->expires != EXPIRED_ALWAYS;
 	atomic_store_explicit(&node->next, empty, memory_order_release);
@@ -112,10 +115,16 @@ void log_drop_oldest(struct log *log, log_dropped *dropped, void *context)
 void log_compact(struct log *log, int64_t now, log_dropped *dropped, void *context)
 {
 	struct node *node = log->first;
+	int64_t soonest = INT64_MAX;
+	bool due = log->soonest <= now; /* else nothing has expired, and the walk is saved */
 
-	while (node != log->last && atomic_load_explicit(&node->references, memory_order_acquire) == 1) {
+	while (due && node != log->last && atomic_load_explicit(&node->references, memory_order_acquire) == 1) {
 		struct node *next = node_next(node);
 
+		if (soonest > node->message->expires)
+			soonest = node->message->expires;
+		if (next == log->last)
+			log->soonest = soonest;
 		if (next == log->last || atomic_load_explicit(&next->references, memory_order_acquire) != 1)
 			break;
 		if (next->message->expires > now) {

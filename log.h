@@ -33,6 +33,7 @@ struct log {
 	uint32_t retained;  /* messages from first on that history keeps (ttl > 0) */
 	uint32_t weight;    /* of the nodes from first on: 1 each, a transient one (ttl 0) 1 more for each KiB of it */
 	uint32_t compact_at; /* weight at which compacting is tried */
+	int64_t soonest;    /* no node from first on expires before that (monotonic ms) */
 };
 
 /* Called for each message that a log retains no longer, under the hub's lock, before it is let go. */
