@@ -152,27 +152,37 @@ static bool read_kick(struct conn *c, struct slice *uid, struct slice *reason)
 	return status == 0 && got == 0 && uid->at;
 }
 
+static void answer_kicked(struct conn *c)
+{
+	const struct publishing *p = &c->exchange->publishing;
+	struct buffer body = {0};
+
+	if (p->result != HUB_OK) {
+		answer_error(c, 507, p->result == HUB_FULL ? "too_many_kicked" : api_failure(p->result));
+		return;
+	}
+	buffer_printf(&body, "{\"status\":\"ok\",\"streams\":%lu}", (unsigned long)p->streams);
+	answer_fresh(c, &body);
+}
+
 void api_disconnect(struct conn *c)
 {
 	struct slice uid = {NULL, 0}, reason = {"", 0};
-	struct buffer body = {0}, bye = {0};
-	uint32_t streams = 0;
-	enum hub_result result;
+	struct buffer bye = {0};
 
 	if (!read_kick(c, &uid, &reason))
 		return;
 	buffer_add_text(&bye, "{\"reason\":");
 	json_add_string(&bye, reason);
 	buffer_add_text(&bye, "}");
-	result = bye.failed ? HUB_NO_MEMORY : hub_kick(hub_of(c), uid, (struct slice){bye.at, bye.len},
-	                                               clock_today(), &streams);
-	buffer_free(&bye);
-	if (result != HUB_OK) {
-		answer_error(c, 507, result == HUB_FULL ? "too_many_kicked" : "no_memory");
-		return;
+	if (bye.failed) {
+		answer_error(c, 507, api_failure(HUB_NO_MEMORY));
+	} else {
+		hub_kick(hub_of(c), uid, (struct slice){bye.at, bye.len}, clock_today(), c->worker->now,
+		         api_begin(c, answer_kicked));
+		api_finish(c);
 	}
-	buffer_printf(&body, "{\"status\":\"ok\",\"streams\":%lu}", (unsigned long)streams);
-	answer_fresh(c, &body);
+	buffer_free(&bye);
 }
 
 /* ---- /stats, /healthz */
@@ -204,6 +214,7 @@ void api_stats(struct conn *c)
 {
 	const struct server *s = c->worker->server;
 	struct hub_figures f = hub_figures(s->hub);
+	struct journal_figures j = hub_journal_figures(s->hub);
 	struct buffer body = {0};
 
 	buffer_printf(&body, "{\"version\":\"%s\",", PUSHSSE_VERSION);
@@ -216,7 +227,15 @@ void api_stats(struct conn *c)
 	add_number(&body, "retained", f.retained);
 	add_number(&body, "retainedBytes", f.retained_bytes);
 	add_number(&body, "keys", f.keys);
+	if (s->options->data_dir)
+		buffer_printf(&body, "\"journal\":{\"bytes\":%llu,\"segments\":%llu,\"failing\":%s},",
+		              (unsigned long long)j.bytes, (unsigned long long)j.segments, j.failing ? "true" : "false");
+	else
+		buffer_add_text(&body, "\"journal\":null,");
 	buffer_add_text(&body, "\"total\":{");
+	add_number(&body, "stored", j.records);
+	add_number(&body, "syncs", j.syncs);
+	add_number(&body, "storageFailures", j.failures);
 	add_number(&body, "publishes", f.publishes);
 	for (enum counter i = 0; i < COUNTERS; i++)
 		add_number(&body, counter_name(i), total(s, i));
@@ -232,8 +251,10 @@ void api_stats(struct conn *c)
 
 void api_healthz(struct conn *c)
 {
-	bool draining = atomic_load(&c->worker->server->draining) != 0;
+	const struct server *s = c->worker->server;
+	const char *wrong = atomic_load(&s->draining)                ? "draining"
+	                    : hub_journal_figures(s->hub).failing ? "storage failing"
+	                                                          : NULL;
 
-	answer_bytes(c, draining ? 503 : 200, "text/plain", slice_of(draining ? "draining" : "ok"),
-	             "Cache-Control: no-store\r\n");
+	answer_bytes(c, wrong ? 503 : 200, "text/plain", slice_of(wrong ? wrong : "ok"), "Cache-Control: no-store\r\n");
 }

@@ -16,8 +16,16 @@ int api_open_body(const struct conn *c, struct fields *f);
 void api_publish(struct conn *c);
 void api_compat(struct conn *c);       /* web-msg-sender's form */
 void api_demo_publish(struct conn *c); /* from the demo page, by a stream's token */
-/* A publish that waits: answers it when it is done and readers are not too far behind. */
+/*
+ * What the hub does for a request may take a while. api_begin() gives what the hub is to be handed; api_finish(), after
+ * that, answers with settle() or lets the connection wait; api_settle() is for one that waits, and answers it when it
+ * is done and readers are not too far behind.
+ */
+struct publishing *api_begin(struct conn *c, void (*settle)(struct conn *));
+void api_finish(struct conn *c);
 void api_settle(struct conn *c);
+/* The error word of what was not accepted. */
+const char *api_failure(enum hub_result result);
 
 void api_online(struct conn *c);
 void api_disconnect(struct conn *c);

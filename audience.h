@@ -31,6 +31,7 @@ struct audience {
 	struct linger *lingering; /* a uid: who polled a moment ago, newest first */
 	char *bye;                /* a uid: the reason of the last kick, as JSON; NULL without one */
 	int64_t barred;           /* a uid: tokens issued up to then (ms since 1970) are refused; INT64_MIN for none */
+	uint32_t bar_segment;     /* of the journal that the bar's record lies in, held; 0 without one */
 	int64_t touched;          /* when it was last published to (monotonic ms) */
 	uint64_t stamp;           /* seq of the publish that last counted it */
 	uint64_t hash;

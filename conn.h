@@ -15,6 +15,7 @@
 #include "hub.h"
 #include "server.h"
 
+struct conn;
 struct worker;
 
 /*
@@ -49,8 +50,8 @@ struct exchange {
 	bool whole;                  /* the request has arrived to its end */
 	bool keep_alive;             /* after this answer */
 	bool head_only;              /* HEAD: the answer goes without its body */
-	bool compat;                 /* a publish to be answered as web-msg-sender does */
 	struct publishing publishing;
+	void (*settle)(struct conn *c); /* answers when publishing is done */
 	atomic_bool published;       /* publishing is done: its result is there */
 };
 

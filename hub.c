@@ -61,6 +61,7 @@ static void dropped(void *context, struct message *m)
 	if (--m->keepers == 0) {
 		d->hub->retained_bytes -= message_cost(m);
 		d->hub->retained--;
+		hub_release_segment(d->hub, m->segment);
 	}
 }
 
@@ -73,12 +74,34 @@ void hub_retain(struct hub *hub, struct message *m, struct retained *r, struct a
 	if (m->keepers++ == 0) {
 		hub->retained_bytes += message_cost(m);
 		hub->retained++;
+		hub_hold_segment(hub, m->segment);
 	}
 }
 
 void hub_trim(struct hub *hub, struct audience *a, int64_t now)
 {
 	log_trim(&a->log, now, hub->limits.history_count, dropped, &(struct dropping){hub, a});
+}
+
+/* The oldest message that a log retains; it retains one. */
+static const struct message *oldest_of(const struct log *log)
+{
+	struct node *node = log->first;
+
+	while (node->message->expires == EXPIRED_ALWAYS)
+		node = node_next(node);
+	return node->message;
+}
+
+void hub_drop_segments(struct hub *hub, uint32_t upto)
+{
+	while (hub->queue.next != &hub->queue) {
+		struct audience *a = hub->queue.next->audience;
+
+		if (oldest_of(&a->log)->segment > upto)
+			return;
+		log_drop_oldest(&a->log, dropped, &(struct dropping){hub, a});
+	}
 }
 
 /* What is transient is in no queue and no bound: it stays behind what is retained for no longer than a sweep. */
@@ -114,13 +137,24 @@ void hub_forget_if_idle(struct hub *hub, struct audience *a, int64_t now)
 	audience_remove(&hub->audiences, a);
 }
 
+void hub_expire_keys(struct hub *hub, int64_t now)
+{
+	struct receipt *oldest;
+
+	while ((oldest = idempotency_oldest(&hub->keys)) && oldest->expires <= now) {
+		hub_release_segment(hub, oldest->segment);
+		idempotency_drop_oldest(&hub->keys);
+	}
+}
+
 void hub_sweep(struct hub *hub, int64_t now)
 {
 	struct audience_table *t = &hub->audiences;
 	size_t slice;
 
 	pthread_mutex_lock(&hub->lock);
-	idempotency_expire(&hub->keys, now);
+	hub_expire_keys(hub, now);
+	hub_bound_journal(hub, now);
 	linger_expire(hub, now);
 	slice = t->buckets / 256 + 1;
 	while (slice--) {
@@ -221,6 +255,15 @@ bool hub_is_congested(const struct hub *hub)
 	return false;
 }
 
+void hub_wake(const struct hub *hub, bool wake[HUB_MAX_INBOXES])
+{
+	for (unsigned i = 0; i < hub->inboxes; i++) {
+		if (wake[i])
+			hub->inbox[i]->wake(hub->inbox[i]->context);
+		wake[i] = false;
+	}
+}
+
 void hub_wake_all(const struct hub *hub)
 {
 	for (unsigned i = 0; i < hub->inboxes; i++)
@@ -278,6 +321,7 @@ struct hub_figures hub_figures(struct hub *hub)
 
 void hub_close(struct hub *hub)
 {
+	journal_close(hub->journal);
 	linger_expire(hub, INT64_MAX);
 	for (unsigned i = 0; i < hub->inboxes; i++)
 		(void)take_stirred(hub->inbox[i]); /* no reader is left: all of them go */

@@ -16,6 +16,7 @@
 #define HUB_H
 
 #include "inbox.h"
+#include "journal.h"
 #include "sse.h"
 
 enum {
@@ -47,6 +48,20 @@ const char *hub_epoch(const struct hub *hub); /* EPOCH_SIZE bytes, no NUL */
 /* The seq of the newest message; all that was published up to it is in the logs. */
 uint64_t hub_seq(const struct hub *hub);
 
+/*
+ * Makes it keep what it is told in a journal, and takes in what that holds: before any reader or publisher. For
+ * `skew` see hub_set_skew(). False with one line in `error`; `lost` gets the bytes of a torn tail that was cut off.
+ */
+bool hub_use_journal(struct hub *hub, const struct journal_options *options, int64_t now, int64_t skew, uint64_t *lost,
+                     char *error, size_t size);
+/*
+ * The day's time less monotonic time (ms): what is kept on disk runs out by the day's time. From time to time, by any
+ * thread, since clocks are set and machines sleep.
+ */
+void hub_set_skew(struct hub *hub, int64_t skew);
+/* Its figures, all 0 without one. */
+struct journal_figures hub_journal_figures(const struct hub *hub);
+
 /* ---- inboxes: how a worker hears of what it has to do */
 
 /* Before any other thread runs. The inbox is the caller's and lives as long as the hub. False beyond the bound. */
@@ -76,7 +91,8 @@ enum hub_result {
 	HUB_OK,
 	HUB_BARRED,    /* kicked, and the token is older than that */
 	HUB_FULL,      /* of what is bounded: max_streams readers, IDEMPOTENCY_MAX keys, HUB_MAX_BARS bars */
-	HUB_NO_MEMORY
+	HUB_NO_MEMORY,
+	HUB_STORAGE    /* the journal could not store it */
 };
 
 enum reset { RESET_NONE, RESET_RESTART, RESET_GAP };
@@ -112,6 +128,7 @@ struct publication {
 struct publishing {
 	void (*done)(struct publishing *); /* called once, by any thread, without the lock */
 	void *context;
+	struct inbox *inbox; /* is woken when that was later than hub_publish(); NULL: nobody is */
 	enum hub_result result;
 	uint64_t seq;
 	uint32_t streams;  /* that it reaches */
@@ -119,6 +136,8 @@ struct publishing {
 };
 
 void hub_publish(struct hub *hub, const struct publication *p, int64_t now, struct publishing *op);
+/* Lets the journal begin with what was handed over since: once for all of it, before the thread waits for anything. */
+void hub_flush(struct hub *hub);
 /*
  * Do publishers have to wait? They do while there are readers that read and press (hub_press), and while readers that
  * are not blocked are behind by more than half of max_lag, or by more messages than one visit gives them: waiting
@@ -149,10 +168,11 @@ struct online_uid {
 size_t hub_online_page(struct hub *hub, struct slice after, size_t limit, struct online_uid *page);
 
 /*
- * Closes all streams of a uid and refuses tokens issued up to `today` (ms since 1970). `reason` is JSON text for the
- * pushsse.bye event. HUB_OK, with the number of streams, HUB_FULL or HUB_NO_MEMORY.
+ * Closes all streams of a uid and refuses tokens issued up to `today` (ms since 1970), at once; op is done when that is
+ * stored, with the number of streams. `reason` is JSON text for the pushsse.bye event. HUB_FULL: too many bars.
  */
-enum hub_result hub_kick(struct hub *hub, struct slice uid, struct slice reason, int64_t today, uint32_t *streams);
+void hub_kick(struct hub *hub, struct slice uid, struct slice reason, int64_t today, int64_t now,
+              struct publishing *op);
 /* The reason of the last kick of a reader's uid, as JSON text. */
 void hub_bye(struct hub *hub, struct reader *r, struct buffer *out);
 

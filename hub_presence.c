@@ -158,46 +158,45 @@ static void kick_readers(const struct audience *uid)
 	} while (s != uid->newest);
 }
 
-/* Bars a uid's tokens and closes its streams; `bye` is owned by the audience from then on. */
-static enum hub_result kick(struct hub *hub, struct slice uid, char **bye, int64_t today, uint32_t *streams)
+enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int64_t today)
 {
 	struct audience *a = audience_get(&hub->audiences, AUDIENCE_UID, uid, hub->forgotten_floor);
-	char *before;
+	char *text = malloc(bye.len + 1);
 
-	if (!a)
-		return HUB_NO_MEMORY;
-	if (a->barred == INT64_MIN) {
-		if (hub->bars >= HUB_MAX_BARS)
-			return HUB_FULL;
-		hub->bars++;
+	if (!a || !text || (a->barred == INT64_MIN && hub->bars >= HUB_MAX_BARS)) {
+		free(text);
+		return a && text ? HUB_FULL : HUB_NO_MEMORY;
 	}
-	before = a->bye;
-	a->bye = *bye;
-	*bye = before;
+	hub->bars += a->barred == INT64_MIN;
+	memcpy(text, bye.at, bye.len);
+	text[bye.len] = '\0';
+	free(a->bye);
+	a->bye = text;
 	if (a->barred < today)
 		a->barred = today; /* a clock that was set back lets nobody in again */
-	*streams = a->streams;
-	while (a->lingering)
-		linger_end(hub, a);
-	kick_readers(a);
 	return HUB_OK;
 }
 
-enum hub_result hub_kick(struct hub *hub, struct slice uid, struct slice reason, int64_t today, uint32_t *streams)
+void hub_kick(struct hub *hub, struct slice uid, struct slice reason, int64_t today, int64_t now,
+              struct publishing *op)
 {
-	char *bye = malloc(reason.len + 1);
-	enum hub_result result;
+	bool stored = true;
 
-	if (!bye)
-		return HUB_NO_MEMORY;
-	memcpy(bye, reason.at, reason.len);
-	bye[reason.len] = '\0';
 	pthread_mutex_lock(&hub->lock);
-	result = kick(hub, uid, &bye, today, streams);
+	op->result = hub_bar(hub, uid, reason, today);
+	if (op->result == HUB_OK) {
+		struct audience *a = audience_find(&hub->audiences, AUDIENCE_UID, uid);
+
+		op->streams = a->streams;
+		while (a->lingering)
+			linger_end(hub, a);
+		kick_readers(a);
+		stored = !hub->journal || !hub_store_bar(hub, a, now, op);
+	}
 	pthread_mutex_unlock(&hub->lock);
-	free(bye);
 	hub_wake_all(hub);
-	return result;
+	if (stored)
+		op->done(op);
 }
 
 void hub_bye(struct hub *hub, struct reader *r, struct buffer *out)

@@ -1,26 +1,21 @@
 /*
  * hub_publish.c: what a message goes through; see hub.h.
  *
- * Its block is rendered and its nodes are allocated without the lock. Under it, it gets its seq and its id, is
- * appended to its audiences' logs and marks who is to be visited. Then the workers are woken.
+ * Its block is rendered and its nodes are allocated without the lock. Under it, it gets its seq and its id, is appended
+ * to its audiences' logs and marks who is to be visited. Then the workers are woken. With a journal all of this happens
+ * when the message's record is stored, by the journal's thread, and again, from the record, at the next start: see
+ * hub_store.c.
  */
+#include "hub_publish.h"
+
 #include "hub_state.h"
 
-struct target {
-	struct audience *audience; /* NULL for one that need not be made: nobody is there, and nothing is retained */
-	struct node *empty;        /* for its log; NULL once it is used */
-};
+void delivery_add_target(struct delivery *d, enum audience_kind kind, struct slice name)
+{
+	d->target[d->targets++] = (struct target){.kind = kind, .name = name};
+}
 
-/* A publish under way. */
-struct delivery {
-	const struct publication *publication;
-	struct message *message;
-	size_t targets;
-	struct target target[HUB_MAX_TARGETS];
-};
-
-/* Gives back what the delivery still holds. */
-static void release(struct delivery *d)
+void delivery_release(struct delivery *d)
 {
 	while (d->targets)
 		node_release(d->target[--d->targets].empty);
@@ -28,52 +23,32 @@ static void release(struct delivery *d)
 		message_release(d->message);
 }
 
-/* Makes the message, with all of its block but the id, and the nodes that it will need. False without memory. */
-static bool prepare(struct delivery *d, const struct publication *p)
+char *delivery_prepare(struct delivery *d, size_t room)
 {
-	size_t targets = p->uids + p->channels > 0 ? p->uids + p->channels : 1;
-	struct message *m = message_new(targets, SSE_ID_MAX + sse_fields_max(p->event, p->data));
-
-	d->publication = p;
-	d->message = m;
-	d->targets = 0;
-	if (!m)
-		return false;
-	m->size = (uint32_t)sse_write_fields(message_room(m) + SSE_ID_MAX, p->event, p->data);
-	while (d->targets < targets) {
-		struct target *t = &d->target[d->targets++];
-
-		*t = (struct target){.empty = log_new_node()};
-		if (!t->empty)
-			return false;
+	if (!d->targets)
+		delivery_add_target(d, AUDIENCE_EVERYONE, slice_of(""));
+	d->message = message_new(d->targets, SSE_ID_MAX + room);
+	if (!d->message)
+		return NULL;
+	for (size_t i = 0; i < d->targets; i++) {
+		d->target[i].empty = log_new_node();
+		if (!d->target[i].empty)
+			return NULL;
 	}
-	return true;
+	return message_room(d->message) + SSE_ID_MAX;
 }
 
 /* An audience is made only for what is retained. False without memory. */
-static bool find_target(struct hub *hub, const struct publication *p, enum audience_kind kind, struct slice name,
-                        struct target *target)
-{
-	if (p->ttl == 0)
-		target->audience = audience_find(&hub->audiences, kind, name);
-	else
-		target->audience = audience_get(&hub->audiences, kind, name, hub->forgotten_floor);
-	return target->audience || p->ttl == 0;
-}
-
 static bool find_targets(struct hub *hub, struct delivery *d)
 {
-	const struct publication *p = d->publication;
-	struct target *target = d->target;
-
-	if (p->uids + p->channels == 0)
-		target->audience = hub->everyone;
-	for (size_t i = 0; i < p->uids; i++)
-		if (!find_target(hub, p, AUDIENCE_UID, p->uid[i], target++))
+	for (struct target *t = d->target; t < d->target + d->targets; t++) {
+		if (d->message->expires == EXPIRED_ALWAYS)
+			t->audience = audience_find(&hub->audiences, t->kind, t->name);
+		else
+			t->audience = audience_get(&hub->audiences, t->kind, t->name, hub->forgotten_floor);
+		if (!t->audience && d->message->expires != EXPIRED_ALWAYS)
 			return false;
-	for (size_t i = 0; i < p->channels; i++)
-		if (!find_target(hub, p, AUDIENCE_CHANNEL, p->channel[i], target++))
-			return false;
+	}
 	return true;
 }
 
@@ -166,29 +141,31 @@ static uint32_t count_streams(const struct delivery *d)
 	return streams;
 }
 
+/* It names uids, and none of them is there. */
 static bool uids_are_away(const struct delivery *d)
 {
-	for (size_t i = 0; i < d->publication->uids; i++) {
-		const struct audience *a = d->target[i].audience;
+	size_t uids = 0;
 
-		if (a && a->streams + a->lingers > 0)
+	for (const struct target *t = d->target; t < d->target + d->targets; t++) {
+		if (t->kind != AUDIENCE_UID)
+			continue;
+		if (t->audience && t->audience->streams + t->audience->lingers > 0)
 			return false;
+		uids++;
 	}
-	return d->publication->uids > 0;
+	return uids > 0;
 }
 
 /* Gives the message its place and its id. */
 static void accept_message(struct hub *hub, struct delivery *d, int64_t now, struct publishing *op)
 {
-	int64_t ttl = d->publication->ttl < 0 ? hub->limits.history_ttl : d->publication->ttl;
 	struct message *m = d->message;
-	uint32_t id;
+	uint32_t id = (uint32_t)sse_write_id_before(message_room(m) + SSE_ID_MAX, hub->epoch, d->seq);
 
-	m->seq = hub_seq(hub) + 1;
-	m->expires = ttl == 0 ? EXPIRED_ALWAYS : ttl > INT64_MAX - now ? INT64_MAX : now + ttl;
-	id = (uint32_t)sse_write_id_before(message_room(m) + SSE_ID_MAX, hub->epoch, m->seq);
+	m->seq = d->seq;
 	m->start = SSE_ID_MAX - id;
-	m->size += id;
+	m->size = id + (uint32_t)d->rendered;
+	m->segment = d->segment;
 	deliver(hub, d, now);
 	hub_bound_history(hub);
 	hub->publishes++;
@@ -198,53 +175,89 @@ static void accept_message(struct hub *hub, struct delivery *d, int64_t now, str
 	atomic_store_explicit(&hub->seq, m->seq, memory_order_release);
 }
 
-/* Under the lock: all of a publish but what can be done before and after. */
-static enum hub_result publish(struct hub *hub, struct delivery *d, int64_t now, struct publishing *op)
+bool hub_knows_key(struct hub *hub, struct key_digest key, int64_t now, struct publishing *op)
 {
-	const struct publication *p = d->publication;
-	struct key_digest key = {{0, 0}};
+	const struct receipt *known;
 
-	if (p->key.at) {
-		const struct receipt *known;
-
-		key = idempotency_digest(p->key);
-		idempotency_expire(&hub->keys, now);
-		known = idempotency_find(&hub->keys, key);
-		if (known) {
-			op->seq = known->seq;
-			op->streams = known->streams;
-			op->offline = known->offline;
-			return HUB_OK;
-		}
-		if (!idempotency_reserve(&hub->keys))
-			return HUB_FULL;
+	hub_expire_keys(hub, now);
+	known = idempotency_find(&hub->keys, key);
+	if (known) {
+		op->seq = known->seq;
+		op->streams = known->streams;
+		op->offline = known->offline;
 	}
+	return known != NULL;
+}
+
+/* Under the lock: all of a publish but what can be done before and after. */
+static enum hub_result accept_delivery(struct hub *hub, struct delivery *d, int64_t now, struct publishing *op)
+{
+	if (d->keyed && hub_knows_key(hub, d->key, d->key_from, op))
+		return HUB_OK;
+	if (d->keyed && !idempotency_reserve(&hub->keys))
+		return HUB_FULL;
 	if (!find_targets(hub, d))
 		return HUB_NO_MEMORY;
+	if (!d->seq)
+		d->seq = hub_seq(hub) + 1;
 	accept_message(hub, d, now, op);
-	if (p->key.at)
-		idempotency_add(&hub->keys, key, (struct receipt){.seq = op->seq, .expires = now + IDEMPOTENCY_MS,
-		                                                  .streams = op->streams, .offline = op->offline});
+	if (!d->keyed)
+		return HUB_OK;
+	idempotency_add(&hub->keys, d->key,
+	                (struct receipt){.seq = op->seq, .expires = d->key_from + IDEMPOTENCY_MS, .streams = op->streams,
+	                                 .offline = op->offline, .segment = d->segment});
+	hub_hold_segment(hub, d->segment);
 	return HUB_OK;
+}
+
+void delivery_accept(struct hub *hub, struct delivery *d, int64_t now, struct publishing *op,
+                     bool wake[HUB_MAX_INBOXES])
+{
+	pthread_mutex_lock(&hub->lock);
+	op->result = accept_delivery(hub, d, now, op);
+	for (unsigned i = 0; d->message->seq && i < hub->inboxes; i++)
+		wake[i] |= hub->inbox[i]->stamp[URGENT] == d->message->seq || hub->inbox[i]->stamp[FANOUT] == d->message->seq;
+	pthread_mutex_unlock(&hub->lock);
+}
+
+static int64_t expiry(const struct hub *hub, int64_t ttl, int64_t now)
+{
+	if (ttl < 0)
+		ttl = hub->limits.history_ttl;
+	return ttl == 0 ? EXPIRED_ALWAYS : ttl > INT64_MAX - now ? INT64_MAX : now + ttl;
+}
+
+static void publish_in_memory(struct hub *hub, const struct publication *p, int64_t now, struct publishing *op)
+{
+	bool wake[HUB_MAX_INBOXES] = {false};
+	struct delivery d; /* it is large: what is not set is not read */
+	char *room;
+
+	delivery_begin(&d);
+	for (size_t i = 0; i < p->uids; i++)
+		delivery_add_target(&d, AUDIENCE_UID, p->uid[i]);
+	for (size_t i = 0; i < p->channels; i++)
+		delivery_add_target(&d, AUDIENCE_CHANNEL, p->channel[i]);
+	op->result = HUB_NO_MEMORY;
+	room = delivery_prepare(&d, sse_fields_max(p->event, p->data));
+	if (room) {
+		d.rendered = sse_write_fields(room, p->event, p->data);
+		d.message->expires = expiry(hub, p->ttl, now);
+		d.keyed = p->key.at != NULL;
+		if (d.keyed)
+			d.key = idempotency_digest(p->key);
+		d.key_from = now;
+		delivery_accept(hub, &d, now, op, wake);
+	}
+	delivery_release(&d);
+	hub_wake(hub, wake);
 }
 
 void hub_publish(struct hub *hub, const struct publication *p, int64_t now, struct publishing *op)
 {
-	struct delivery d; /* 16 KiB that need no clearing */
-
-	op->result = HUB_NO_MEMORY;
-	if (prepare(&d, p)) {
-		bool wake[HUB_MAX_INBOXES] = {false};
-
-		pthread_mutex_lock(&hub->lock);
-		op->result = publish(hub, &d, now, op);
-		for (unsigned i = 0; d.message->seq && i < hub->inboxes; i++)
-			wake[i] = hub->inbox[i]->stamp[URGENT] == d.message->seq || hub->inbox[i]->stamp[FANOUT] == d.message->seq;
-		pthread_mutex_unlock(&hub->lock);
-		for (unsigned i = 0; i < hub->inboxes; i++)
-			if (wake[i])
-				hub->inbox[i]->wake(hub->inbox[i]->context);
-	}
-	release(&d);
+	if (hub->journal && hub_store(hub, p, expiry(hub, p->ttl, now), now, op))
+		return;
+	if (!hub->journal)
+		publish_in_memory(hub, p, now, op);
 	op->done(op);
 }

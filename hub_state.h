@@ -9,6 +9,7 @@
 
 #include "hub.h"
 #include "idempotency.h"
+#include "journal.h"
 
 /* One who polled a moment ago and has not come back yet. */
 struct linger {
@@ -31,6 +32,21 @@ struct hub {
 	uint64_t publishes;
 	uint64_t bars;                    /* uids that are barred */
 	struct idempotency keys;
+	struct journal *journal;          /* NULL: in memory */
+	uint64_t assigned;                /* the newest seq that was given to a record; `seq` follows when it is stored */
+	uint64_t written;                 /* the newest seq of a message that was given to the journal's files */
+	_Atomic uint64_t position;        /* the newest seq that a record on disk tells of; the journal's thread sets it */
+	uint32_t position_segment;        /* where the last RECORD_POSITION lies, held; 0 for none */
+	bool position_asked;              /* one is on its way */
+	int64_t position_again;           /* monotonic ms: not before, after a fault */
+	uint32_t stored_segment;          /* of the record that was stored last */
+	uint32_t bounded_segment;         /* up to which everything was let go of, */
+	int64_t bounded_at;               /* ... and when (monotonic ms) */
+	uint32_t keys_under_way;          /* of messages that the journal has not answered */
+	bool wake_owed[HUB_MAX_INBOXES];  /* the journal's thread alone: at the end of what it answers in a row */
+	uint64_t renewals_under_way;      /* bars that are written again, of segments up to ... */
+	uint32_t renewing_upto;           /* ... this one; 0: none */
+	_Atomic int64_t skew;             /* ms: hub_set_skew() */
 	struct linger lingering;          /* ring, through lingering.next: the first to run out */
 	size_t swept;                     /* bucket at which the next sweep begins */
 	_Atomic uint32_t users, streams, lingers; /* uids that are there; readers; pollers between two polls */
@@ -47,8 +63,29 @@ void hub_trim(struct hub *hub, struct audience *a, int64_t now);
 void hub_bound_history(struct hub *hub);
 /* Without the lock, alone of these. */
 void hub_wake_all(const struct hub *hub);
+/* Those of them, which then are false. */
+void hub_wake(const struct hub *hub, bool wake[HUB_MAX_INBOXES]);
 /* Removes an audience that nobody reads, that retains nothing and bars nobody. */
 void hub_forget_if_idle(struct hub *hub, struct audience *a, int64_t now);
+
+/* Forgets idempotency keys that have run out. */
+void hub_expire_keys(struct hub *hub, int64_t now);
+/* Is the key known? Then *op gets what was answered. */
+bool hub_knows_key(struct hub *hub, struct key_digest key, int64_t now, struct publishing *op);
+
+/* hub_store.c: with a journal. What is 0 is in no segment. */
+void hub_hold_segment(struct hub *hub, uint32_t segment);
+void hub_release_segment(struct hub *hub, uint32_t segment);
+/* Without the lock: hands a publication over. False: it was not, and op->result says why, or its key was known. */
+bool hub_store(struct hub *hub, const struct publication *p, int64_t expires, int64_t now, struct publishing *op);
+/* Hands a uid's bar over; under the lock. False, with op->result, when that was not possible. */
+bool hub_store_bar(struct hub *hub, const struct audience *uid, int64_t now, struct publishing *op);
+/* Refuses a uid's tokens issued up to then; under the lock. `bye` is what its streams are told. */
+enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int64_t today);
+/* Drops all retained messages whose records lie in segments up to this one. */
+void hub_drop_segments(struct hub *hub, uint32_t upto);
+/* Lets go of what keeps more segments than there may be. */
+void hub_bound_journal(struct hub *hub, int64_t now);
 
 /* A uid's streams and lingers changed from `before` in all: keeps the count of users. */
 void presence_changed(struct hub *hub, const struct audience *uid, uint32_t before);

@@ -77,18 +77,21 @@ void idempotency_add(struct idempotency *i, struct key_digest key, struct receip
 	link_in(i, index);
 }
 
-void idempotency_expire(struct idempotency *i, int64_t now)
+struct receipt *idempotency_oldest(struct idempotency *i)
 {
-	while (i->count && i->receipt[i->first].expires <= now) {
-		const struct receipt *r = &i->receipt[i->first];
-		uint32_t *link = bucket_of(i, r->digest);
+	return i->count ? &i->receipt[i->first] : NULL;
+}
 
-		while (*link != i->first + 1)
-			link = &i->receipt[*link - 1].next;
-		*link = r->next;
-		i->first = (i->first + 1) & (i->capacity - 1);
-		i->count--;
-	}
+void idempotency_drop_oldest(struct idempotency *i)
+{
+	const struct receipt *r = &i->receipt[i->first];
+	uint32_t *link = bucket_of(i, r->digest);
+
+	while (*link != i->first + 1)
+		link = &i->receipt[*link - 1].next;
+	*link = r->next;
+	i->first = (i->first + 1) & (i->capacity - 1);
+	i->count--;
 }
 
 void idempotency_free(struct idempotency *i)

@@ -21,6 +21,7 @@ struct receipt {
 	uint64_t seq;        /* what was answered to it */
 	int64_t expires;     /* monotonic ms */
 	uint32_t streams;
+	uint32_t segment;    /* of the journal that its record lies in, held; 0 without one */
 	uint32_t next;       /* in its bucket: index + 1, 0 at the end */
 	bool offline;
 };
@@ -43,8 +44,10 @@ const struct receipt *idempotency_find(const struct idempotency *i, struct key_d
 bool idempotency_reserve(struct idempotency *i);
 /* Remembers; there is room, and the key is not known yet. */
 void idempotency_add(struct idempotency *i, struct key_digest key, struct receipt receipt);
-/* Forgets what has expired. */
-void idempotency_expire(struct idempotency *i, int64_t now);
+/* The oldest, NULL when there is none. */
+struct receipt *idempotency_oldest(struct idempotency *i);
+/* Forgets the oldest; there is one. */
+void idempotency_drop_oldest(struct idempotency *i);
 void idempotency_free(struct idempotency *i);
 
 #endif

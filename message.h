@@ -26,6 +26,7 @@ struct message {
 	uint64_t seq;       /* its place in the server's one order */
 	int64_t expires;    /* monotonic ms; EXPIRED_ALWAYS for one that is never retained (ttl 0) */
 	uint32_t audiences; /* entries of retained[] */
+	uint32_t segment;   /* of the journal that its record lies in; 0 without one */
 	uint32_t keepers;   /* how many of them retain it: bytes are charged to history from the first to the last */
 	struct retained retained[];
 	/* after retained[]: room for the event block as it goes on the wire, see message_room() */

@@ -69,6 +69,12 @@ static const struct option table[] = {
 	 "messages kept for each uid and channel"},
 	{"history-bytes", "SIZE", SIZE, HISTORY, AT(history_bytes), 0, TERA, "256M",
 	 "of all kept messages, the oldest go first"},
+	{"data-dir", "DIR", TEXT, HISTORY, AT(data_dir), 0, 0, NULL,
+	 "keeps a journal there: what was answered 200 outlives the process"},
+	{"fsync", "WHEN", TEXT, HISTORY, AT(fsync), 0, 0, "always",
+	 "always, every=TIME or never: see below"},
+	{"journal-bytes", "SIZE", SIZE, HISTORY, AT(journal_bytes), 64 * MEGA, TERA, "1G",
+	 "of the journal's files, the oldest go first; >= 64 x max-message"},
 	{"max-message", "SIZE", SIZE, PUBLISHING, AT(max_message), 1, 256 * MEGA, "1M",
 	 "of a message's content; 413 above"},
 	{"request-timeout", "TIME", DURATION, PUBLISHING, AT(request_timeout), 10, DAY, "10s",
@@ -292,6 +298,34 @@ static bool check_origins(const struct options *o, char *error, size_t size)
 	return true;
 }
 
+/* A message of line ends takes seven times its content: even then a segment holds it, and there are some segments. */
+static bool check_journal(const struct options *o, char *error, size_t size)
+{
+	if (!o->data_dir || o->journal_bytes / OPTIONS_JOURNAL_MESSAGES >= o->max_message)
+		return true;
+	(void)snprintf(error, size, "pushsse: --journal-bytes: has to be at least %d times --max-message",
+	               OPTIONS_JOURNAL_MESSAGES);
+	return false;
+}
+
+/* always, never, or every=TIME. */
+static bool read_fsync(struct options *o, char *error, size_t size)
+{
+	static const struct option interval = {.kind = DURATION, .least = 1, .most = 60 * SECOND};
+
+	if (strcmp(o->fsync, "always") == 0) {
+		o->sync = JOURNAL_ALWAYS;
+	} else if (strcmp(o->fsync, "never") == 0) {
+		o->sync = JOURNAL_NEVER;
+	} else if (strncmp(o->fsync, "every=", 6) == 0 && read_number(&interval, o->fsync + 6, &o->sync_interval)) {
+		o->sync = JOURNAL_EVERY;
+	} else {
+		(void)snprintf(error, size, "pushsse: --fsync: '%s' is not always, never or every=TIME up to 60s", o->fsync);
+		return false;
+	}
+	return true;
+}
+
 static bool read_log_level(struct options *o, char *error, size_t size)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
@@ -323,9 +357,16 @@ enum options_result options_read(struct options *o, int argc, char **argv, const
 	}
 	*o = (struct options){0};
 	*uid = NULL;
+	if (argc > 1 && strcmp(argv[1], "journal") == 0) {
+		if (argc == 4 && (strcmp(argv[2], "check") == 0 || strcmp(argv[2], "repair") == 0))
+			return OPTIONS_JOURNAL;
+		(void)snprintf(error, size, "pushsse: journal: check DIR, or repair DIR (see --help)");
+		return OPTIONS_WRONG;
+	}
 	set_standards(o);
 	if (!read_environment(o, error, size) || !read_arguments(o, argc, argv, uid, error, size) ||
-	    !read_log_level(o, error, size) || !check_origins(o, error, size))
+	    !read_log_level(o, error, size) || !check_origins(o, error, size) || !read_fsync(o, error, size) ||
+	    !check_journal(o, error, size))
 		return OPTIONS_WRONG;
 	return *uid ? OPTIONS_TOKEN : OPTIONS_SERVE;
 }
@@ -337,6 +378,8 @@ void options_help(void)
 	       "  pushsse [options]               serves\n"
 	       "  pushsse --demo                  serves with a made-up secret and key, to try it\n"
 	       "  pushsse token UID [options]     prints a signed token for UID\n"
+	       "  pushsse journal check DIR       tells what a --data-dir holds, and what in it is damaged\n"
+	       "  pushsse journal repair DIR      keeps all of it that is sound\n"
 	       "  pushsse --help | --version\n");
 	for (size_t i = 0; i < OPTIONS; i++) {
 		char left[64];
@@ -349,7 +392,10 @@ void options_help(void)
 			printf(" [%s]", table[i].standard);
 		printf("\n");
 	}
-	printf("\nTimes take ms, s, m, h, d (bare: seconds), sizes k, M, G. Each option may come from the\n"
+	printf("\n--fsync always: a 200 means that it is on the disk. every=200ms: a power cut loses up to 200 ms\n"
+	       "of what was answered 200, a crash of pushsse nothing. never: a power cut loses what the system\n"
+	       "had not written yet, up to half a minute; a crash of pushsse nothing.\n"
+	       "\nTimes take ms, s, m, h, d (bare: seconds), sizes k, M, G. Each option may come from the\n"
 	       "environment: --secret-file as PUSHSSE_SECRET_FILE. PUSHSSE_SECRET and PUSHSSE_API_KEY may\n"
 	       "stand for the two files. TERM and INT drain and end (a second one ends at once), HUP reads\n"
 	       "secrets and keys again.\n\n"

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "journal.h"
 #include "logger.h"
 #include "slice.h"
 
@@ -17,6 +18,8 @@ enum {
 	OPTIONS_MAX_WORKERS = 64
 };
 
+enum { OPTIONS_JOURNAL_MESSAGES = 64 }; /* of the largest kind that --journal-bytes has to have room for */
+
 struct text_list {
 	struct slice at[OPTIONS_MAX_LIST];
 	size_t count;
@@ -24,7 +27,7 @@ struct text_list {
 
 struct options {
 	const char *listen, *api_listen; /* address:port or unix:/path */
-	const char *secret_file, *api_key_file, *www, *log_level_name;
+	const char *secret_file, *api_key_file, *www, *log_level_name, *data_dir, *fsync;
 	const char *secret, *api_key; /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
 	bool api_open, demo;
 	struct text_list cors_origin;
@@ -32,16 +35,19 @@ struct options {
 	/* durations in ms */
 	int64_t heartbeat, first_ping, retry, send_timeout, request_timeout, idle_timeout, history_ttl, max_age, drain, ttl;
 	/* bytes */
-	int64_t history_bytes, max_lag, max_message;
+	int64_t history_bytes, max_lag, max_message, journal_bytes;
 	int64_t history_count, max_streams, max_streams_per_uid, workers; /* 0 = by the machine: streams, workers */
 	enum log_level log_level;
+	enum journal_sync sync; /* of --fsync, */
+	int64_t sync_interval;  /* ... in ms */
 };
 
-enum options_result { OPTIONS_SERVE, OPTIONS_TOKEN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
+enum options_result { OPTIONS_SERVE, OPTIONS_TOKEN, OPTIONS_JOURNAL, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
 
 /*
  * Reads environment and arguments into *o. OPTIONS_WRONG: one line in `error` names the option and what is wrong
- * with it. OPTIONS_TOKEN: `*uid` is the argument of the subcommand. Strings point into argv and the environment.
+ * with it. OPTIONS_JOURNAL: argv[2] is check or repair, argv[3] a directory. OPTIONS_TOKEN: `*uid` is the argument of
+ * the subcommand. Strings point into argv and the environment.
  */
 enum options_result options_read(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size);
 /* Writes --help to stdout. */

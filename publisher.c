@@ -144,15 +144,20 @@ static bool read_draft(struct conn *c, struct draft *d)
 static void done(struct publishing *p)
 {
 	struct conn *c = p->context;
-	struct worker *w = c->worker;
 
 	atomic_store(&c->exchange->published, true); /* from here on the connection is its worker's again */
-	worker_wake(w);
 }
 
-static void answer_compat(struct conn *c, const char *word)
+static void answer_word(struct conn *c, const char *word)
 {
 	answer_bytes(c, 200, "text/html; charset=utf-8", slice_of(word), "Cache-Control: no-store\r\n");
+}
+
+static void answer_compat(struct conn *c)
+{
+	const struct publishing *p = &c->exchange->publishing;
+
+	answer_word(c, p->result != HUB_OK ? "fail" : p->offline ? "offline" : "ok");
 }
 
 static void answer_published(struct conn *c)
@@ -160,19 +165,27 @@ static void answer_published(struct conn *c)
 	const struct publishing *p = &c->exchange->publishing;
 	struct buffer body = {0};
 
-	if (p->result != HUB_OK && c->exchange->compat) {
-		answer_compat(c, "fail");
-	} else if (p->result != HUB_OK) {
-		answer_error(c, 507, p->result == HUB_FULL ? "too_many_keys" : "no_memory");
-	} else if (c->exchange->compat) {
-		answer_compat(c, p->offline ? "offline" : "ok");
-	} else {
-		buffer_add_text(&body, p->offline ? "{\"status\":\"offline\",\"id\":\"" : "{\"status\":\"ok\",\"id\":\"");
-		answer_add_cursor(&body, c, p->seq);
-		buffer_add_text(&body, "\",\"streams\":");
-		buffer_add_number(&body, p->streams);
-		buffer_add_text(&body, "}");
-		answer_fresh(c, &body);
+	if (p->result != HUB_OK) {
+		answer_error(c, 507, api_failure(p->result));
+		return;
+	}
+	buffer_add_text(&body, p->offline ? "{\"status\":\"offline\",\"id\":\"" : "{\"status\":\"ok\",\"id\":\"");
+	answer_add_cursor(&body, c, p->seq);
+	buffer_add_text(&body, "\",\"streams\":");
+	buffer_add_number(&body, p->streams);
+	buffer_add_text(&body, "}");
+	answer_fresh(c, &body);
+}
+
+const char *api_failure(enum hub_result result)
+{
+	switch (result) {
+	case HUB_FULL:
+		return "too_many_keys";
+	case HUB_STORAGE:
+		return "storage_failing";
+	default:
+		return "no_memory";
 	}
 }
 
@@ -191,22 +204,34 @@ void api_settle(struct conn *c)
 {
 	if (!may_answer(c))
 		return;
-	answer_published(c);
+	c->exchange->settle(c);
 	conn_process(c);
 }
 
-static void hand_over(struct conn *c, const struct draft *d, bool compat)
+struct publishing *api_begin(struct conn *c, void (*settle)(struct conn *))
 {
 	struct exchange *x = c->exchange;
 
-	x->compat = compat;
-	x->publishing = (struct publishing){.done = done, .context = c};
+	x->settle = settle;
+	x->publishing = (struct publishing){.done = done, .context = c, .inbox = &c->worker->inbox};
 	atomic_store(&x->published, false);
-	hub_publish(hub_of(c), &d->publication, c->worker->now, &x->publishing);
+	return &x->publishing;
+}
+
+void api_finish(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+
 	if (may_answer(c))
-		answer_published(c);
+		x->settle(c);
 	else
 		conn_enter(c, CONN_WAITING);
+}
+
+static void hand_over(struct conn *c, const struct draft *d, void (*settle)(struct conn *))
+{
+	hub_publish(hub_of(c), &d->publication, c->worker->now, api_begin(c, settle));
+	api_finish(c);
 }
 
 void api_publish(struct conn *c)
@@ -216,7 +241,7 @@ void api_publish(struct conn *c)
 	if (!d)
 		answer_error(c, 503, "no_memory");
 	else if (read_draft(c, d))
-		hand_over(c, d, false);
+		hand_over(c, d, answer_published);
 	free(d);
 }
 
@@ -241,7 +266,7 @@ void api_demo_publish(struct conn *c)
 		} else {
 			d->publication.uids = !everyone;
 			d->uid[0] = claims.uid;
-			hand_over(c, d, false);
+			hand_over(c, d, answer_published);
 		}
 	}
 	free(d);
@@ -312,9 +337,9 @@ void api_compat(struct conn *c)
 		d->publication.event = slice_of("new_msg");
 	}
 	if (d && d->publication.event.at && !escaped.failed)
-		hand_over(c, d, true);
+		hand_over(c, d, answer_compat);
 	else
-		answer_compat(c, "fail");
+		answer_word(c, "fail");
 	buffer_free(&escaped);
 	free(d);
 }

@@ -177,9 +177,32 @@ static struct hub *open_hub(struct server *s)
 	return read_random(seed, sizeof seed) ? hub_open(&limits, seed) : NULL;
 }
 
+/* Takes in what the journal holds. */
+static bool open_journal(struct server *s, char *error, size_t size)
+{
+	const struct options *o = s->options;
+	struct journal_options options = {.directory = o->data_dir, .sync = o->sync, .interval_ms = o->sync_interval,
+	                                  .max_bytes = (uint64_t)o->journal_bytes};
+	int64_t now = clock_monotonic();
+	uint64_t lost = 0;
+	struct hub_figures f;
+
+	if (!o->data_dir)
+		return true;
+	if (!hub_use_journal(s->hub, &options, now, clock_today() - now, &lost, error, size))
+		return false;
+	f = hub_figures(s->hub);
+	if (lost)
+		logger_write(s->logger, LOG_WARN, "event=journal_tail_cut bytes=%llu", (unsigned long long)lost);
+	logger_write(s->logger, LOG_INFO, "event=journal_read retained=%llu bytes=%llu ms=%lld",
+	             (unsigned long long)f.retained, (unsigned long long)f.retained_bytes,
+	             (long long)(clock_monotonic() - now));
+	return true;
+}
+
 static bool open_listeners(struct server *s, char text[LISTENERS][ADDRESS_TEXT], char *error, size_t size)
 {
-	static const char *const names[LISTENERS] = {"public", "api"}, *const options[LISTENERS] = {"listen", "api-listen"};
+	static const char *const options[LISTENERS] = {"listen", "api-listen"};
 	const char *address[LISTENERS] = {s->options->listen, s->options->api_listen};
 	char fault[256];
 
@@ -190,15 +213,20 @@ static bool open_listeners(struct server *s, char text[LISTENERS][ADDRESS_TEXT],
 			return false;
 		}
 	}
+	return true;
+}
+
+static void log_started(const struct server *s, char text[LISTENERS][ADDRESS_TEXT])
+{
+	static const char *const names[LISTENERS] = {"public", "api"};
+
 	logger_write(s->logger, LOG_INFO, "event=started version=%s workers=%u max_connections=%u max_streams=%u",
-	             PUSHSSE_VERSION, s->workers, s->max_connections,
-	             most_streams(s));
+	             PUSHSSE_VERSION, s->workers, s->max_connections, most_streams(s));
 	if (s->options->max_streams > most_streams(s))
 		logger_write(s->logger, LOG_WARN, "event=max_streams_lowered asked=%lld reason=\"descriptor limit\"",
 		             (long long)s->options->max_streams);
 	for (int i = 0; i < LISTENERS; i++)
 		logger_write(s->logger, LOG_INFO, "event=listening listener=%s address=%s", names[i], text[i]);
-	return true;
 }
 
 static bool open_workers(struct server *s, char *error, size_t size)
@@ -308,6 +336,17 @@ static void block_signals(sigset_t *signals)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* From here on nobody waits for signals, but what is left to do may wait for a disk: another one ends that. */
+static void let_signals_end(void)
+{
+	sigset_t ending;
+
+	(void)sigemptyset(&ending);
+	(void)sigaddset(&ending, SIGTERM);
+	(void)sigaddset(&ending, SIGINT);
+	(void)pthread_sigmask(SIG_UNBLOCK, &ending, NULL);
+}
+
 static void close_server(struct server *s)
 {
 	const char *address[LISTENERS] = {s->options->listen, s->options->api_listen};
@@ -338,8 +377,9 @@ static int serve(const struct options *o)
 	s.logger = logger_open(o->log_level);
 	good = s.logger && raise_descriptor_limit(&s) && (s.hub = open_hub(&s)) != NULL &&
 	       open_workers(&s, error, sizeof error) && open_listeners(&s, text, error, sizeof error) &&
-	       (!o->demo || print_demo(o, text));
+	       open_journal(&s, error, sizeof error) && (!o->demo || print_demo(o, text));
 	if (good) {
+		log_started(&s, text);
 		if (!run_workers(&s)) {
 			(void)complain(EXIT_FAILURE, "cannot start a thread");
 			_exit(EXIT_FAILURE);
@@ -347,6 +387,7 @@ static int serve(const struct options *o)
 		serve_signals(&s, &signals);
 		for (unsigned i = 0; i < s.workers; i++)
 			(void)pthread_join(s.worker[i].thread, NULL);
+		let_signals_end();
 		logger_write(s.logger, LOG_INFO, "event=stopped");
 	}
 	close_server(&s);
@@ -421,6 +462,8 @@ int main(int argc, char **argv)
 	case OPTIONS_VERSION:
 		(void)printf("pushsse %s\n", PUSHSSE_VERSION);
 		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	case OPTIONS_JOURNAL:
+		return journal_check(argv[3], strcmp(argv[2], "repair") == 0);
 	case OPTIONS_TOKEN:
 		return print_token(&o, uid);
 	case OPTIONS_WRONG:

@@ -280,8 +280,8 @@ static void drain(struct worker *w)
 	left = elapsed >= span ? 0 : (size_t)((double)w->drain_from * (double)(span - elapsed) / (double)span);
 	while (w->cold.count > left)
 		stream_drain(w->cold.conn[w->cold.count - 1]);
-	/* While any worker has streams, each of them has new clients to tell. */
-	w->drained = elapsed >= span || (hub_readers(s->hub) == 0 && !has_requests(w));
+	/* While any worker has streams, each of them has new clients to tell; what the journal has, it gives back. */
+	w->drained = (elapsed >= span && !w->waiting) || (hub_readers(s->hub) == 0 && !has_requests(w));
 	for (size_t i = w->hot.count; w->drained && i-- > w->fixed;)
 		if (i < w->hot.count)
 			conn_close(w->hot.conn[i]);
@@ -292,8 +292,10 @@ static void tick(struct worker *w)
 	if (w->now < w->next_tick)
 		return;
 	w->next_tick = w->now + WORKER_TICK_MS;
-	if (w->index == 0)
+	if (w->index == 0) {
+		hub_set_skew(w->server->hub, clock_today() - clock_monotonic());
 		hub_sweep(w->server->hub, w->now);
+	}
 	for (size_t i = w->hot.count; i-- > w->fixed;)
 		if (i < w->hot.count)
 			conn_tick(w->hot.conn[i]);
@@ -388,6 +390,7 @@ void *worker_run(void *worker)
 		settle_waiting(w);
 		tick(w);
 		reap(w);
+		hub_flush(w->server->hub);
 	}
 	if (atomic_fetch_sub(&w->server->running, 1) == 1)
 		(void)pthread_kill(w->server->main_thread, SIGUSR1);

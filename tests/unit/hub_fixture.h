@@ -28,7 +28,7 @@ struct fixture {
 	struct hub_limits limits;
 	struct hub *hub;
 	struct inbox inbox[FIXTURE_INBOXES];
-	int wakes[FIXTURE_INBOXES]; /* how often each was woken */
+	atomic_int wakes[FIXTURE_INBOXES]; /* how often each was woken, by any thread */
 	int64_t now;
 };
 
@@ -43,7 +43,7 @@ struct words {
 
 static inline void fixture_wake(void *count)
 {
-	(*(int *)count)++;
+	atomic_fetch_add((atomic_int *)count, 1);
 }
 
 /* Opens with the limits that f->limits says, or small ones where it says nothing. */
@@ -142,6 +142,17 @@ static inline void detach(struct fixture *f, struct reader *r)
 static inline void fixture_done(struct publishing *op)
 {
 	(*(int *)op->context)++;
+}
+
+/* Kicks a uid; the publishing tells what came of it. */
+static inline struct publishing kick(struct hub *hub, struct slice uid, const char *bye, int64_t today)
+{
+	int done = 0;
+	struct publishing op = {.done = fixture_done, .context = &done};
+
+	hub_kick(hub, uid, slice_of(bye), today, 1, &op);
+	assert_int_equal(done, 1);
+	return op;
 }
 
 static inline struct publishing publish(struct fixture *f, const char *words, const char *data)

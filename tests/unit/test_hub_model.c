@@ -777,10 +777,13 @@ static void end_round(struct model *m, int inbox)
 static void kick_somebody(struct model *m)
 {
 	int uid = (int)below(m, KICKED_UIDS); /* the bars of the others would keep them from being forgotten */
-	uint32_t streams;
+	int calls = 0;
+	struct publishing op = {.done = done, .context = &calls};
 
-	assert_int_equal(hub_kick(m->hub, name_of(uid), slice_of("{}"), m->today, &streams), HUB_OK);
-	assert_int_equal(streams, streams_of(m, 1U << uid));
+	hub_kick(m->hub, name_of(uid), slice_of("{}"), m->today, m->now, &op);
+	assert_int_equal(calls, 1);
+	assert_int_equal(op.result, HUB_OK);
+	assert_int_equal(op.streams, streams_of(m, 1U << uid));
 	m->barred[uid] = m->today++;
 	m->lingers[uid] = 0;
 	for (struct reader_model *r = m->reader; r < m->reader + READERS; r++)

@@ -1,0 +1,465 @@
+/*
+ * hub_store.c: the hub with a journal: what is published or barred goes there first, as a record, and is taken in
+ * when it is stored, in the journal's order; at the next start the same records are taken in again. See hub_state.h.
+ *
+ * A seq is given out when a record is handed over. One that is never stored leaves a hole in the order, which nobody
+ * minds. Transient messages without a key are not written and use up seqs that no record tells of; readers may hold
+ * them as cursors, so a start goes on STORE_SKIP beyond the last record, and a RECORD_POSITION is written in time.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hub_publish.h"
+#include "hub_record.h"
+#include "hub_state.h"
+
+enum {
+	STORE_SKIP = 1 << 20,  /* seqs */
+	STORE_RENEW_MS = 1000  /* between attempts to write bars again, or after a fault a position */
+};
+
+/* A record on its way. */
+struct submission {
+	struct journal_entry entry; /* first: the journal hands it back */
+	struct hub *hub;
+	struct publishing *op;      /* to be done; NULL when nobody waits */
+	int64_t now;
+	bool is_position, is_keyed, is_renewal;
+	struct buffer bytes;
+};
+
+void hub_hold_segment(struct hub *hub, uint32_t segment)
+{
+	if (segment)
+		journal_hold(hub->journal, segment);
+}
+
+void hub_release_segment(struct hub *hub, uint32_t segment)
+{
+	if (segment)
+		journal_release(hub->journal, segment);
+}
+
+static void free_submission(struct submission *s)
+{
+	buffer_free(&s->bytes);
+	free(s);
+}
+
+/* ---- taking in what is stored */
+
+/* Monotonic time of a time of the day, which may lie before this machine's start; never EXPIRED_ALWAYS. */
+static int64_t monotonic(const struct hub *hub, int64_t today)
+{
+	int64_t at = today - hub->skew;
+
+	return today == INT64_MAX ? INT64_MAX : at > EXPIRED_ALWAYS ? at : EXPIRED_ALWAYS + 1;
+}
+
+static enum hub_result take_message(struct hub *hub, const struct record *r, uint32_t segment, int64_t now,
+                                    struct publishing *op)
+{
+	struct delivery d; /* it is large: what is not set is not read */
+	struct slice names = r->names, name;
+	enum audience_kind kind;
+	char *room;
+
+	delivery_begin(&d);
+	while (d.targets < HUB_MAX_TARGETS && record_next_name(&names, &kind, &name))
+		delivery_add_target(&d, kind, name);
+	op->result = HUB_NO_MEMORY;
+	room = delivery_prepare(&d, r->text.len);
+	if (room) {
+		memcpy(room, r->text.at, r->text.len);
+		d.rendered = r->text.len;
+		d.seq = r->seq;
+		d.segment = segment;
+		d.message->expires = r->transient ? EXPIRED_ALWAYS : monotonic(hub, r->expires);
+		d.key = r->key;
+		d.key_from = r->time - hub->skew; /* it may lie before the machine's start: what has run out stays so */
+		d.keyed = r->keyed;
+		delivery_accept(hub, &d, now, op, hub->wake_owed);
+	}
+	delivery_release(&d);
+	return op->result;
+}
+
+/* Takes in the bar's segment in place of the one before, and the bar itself when it is not there yet. */
+static enum hub_result take_bar(struct hub *hub, const struct record *r, uint32_t segment)
+{
+	enum hub_result result;
+	enum audience_kind kind;
+	struct slice names = r->names, name;
+
+	if (!record_next_name(&names, &kind, &name))
+		return HUB_OK;
+	pthread_mutex_lock(&hub->lock);
+	result = hub_bar(hub, name, r->text, r->time);
+	if (result == HUB_OK) {
+		struct audience *uid = audience_find(&hub->audiences, AUDIENCE_UID, name);
+
+		hub_release_segment(hub, uid->bar_segment);
+		uid->bar_segment = segment;
+		hub_hold_segment(hub, segment);
+	}
+	pthread_mutex_unlock(&hub->lock);
+	return result;
+}
+
+static void take_position(struct hub *hub, uint32_t segment)
+{
+	pthread_mutex_lock(&hub->lock);
+	hub_release_segment(hub, hub->position_segment);
+	hub->position_segment = segment;
+	hub_hold_segment(hub, segment);
+	pthread_mutex_unlock(&hub->lock);
+}
+
+static enum hub_result take(struct hub *hub, const struct record *r, uint32_t segment, int64_t now,
+                            struct publishing *op)
+{
+	switch (r->kind) {
+	case RECORD_MESSAGE:
+		return take_message(hub, r, segment, now, op);
+	case RECORD_BAR:
+		return take_bar(hub, r, segment);
+	default:
+		take_position(hub, segment);
+		return HUB_OK;
+	}
+}
+
+/* Is there a record on the disk that lets a start go on beyond this one's seq? It may be the one itself. */
+static bool is_covered(struct hub *hub, const struct record *r, bool written)
+{
+	if (written && hub->position < r->seq)
+		hub->position = r->seq;
+	return r->seq <= hub->position + STORE_SKIP;
+}
+
+/* After a record, good or not: what had to wait for it. */
+static void note_stored(struct hub *hub, const struct submission *s, bool good)
+{
+	bool first_in_segment = hub->stored_segment != s->entry.segment; /* only this thread changes it */
+	bool usual = good && !hub->position_again && !s->is_position && !s->is_keyed && !s->is_renewal;
+
+	if (usual && !first_in_segment)
+		return;
+	pthread_mutex_lock(&hub->lock);
+	if (s->is_position)
+		hub->position_asked = false;
+	if (s->entry.body.len)
+		hub->position_again = good ? 0 : s->now + STORE_RENEW_MS;
+	hub->keys_under_way -= s->is_keyed;
+	hub->renewals_under_way -= s->is_renewal;
+	if (!hub->renewals_under_way)
+		hub->renewing_upto = 0;
+	if (first_in_segment) {
+		hub->stored_segment = s->entry.segment;
+		hub_bound_journal(hub, s->now);
+	}
+	pthread_mutex_unlock(&hub->lock);
+}
+
+/* By the journal's thread. */
+static void stored(struct journal_entry *entry, bool good)
+{
+	struct submission *s = (struct submission *)(void *)entry;
+	struct publishing *op = s->op, nobody = {0};
+	struct hub *hub = s->hub;
+	struct record r;
+
+	if (!op)
+		op = &nobody;
+	op->result = HUB_STORAGE;
+	if (good && record_read((struct slice){s->bytes.at, s->bytes.len}, &r) && is_covered(hub, &r, entry->body.len > 0))
+		op->result = take(hub, &r, entry->segment, s->now, op);
+	note_stored(hub, s, good);
+	free_submission(s);
+	if (op->inbox)
+		hub->wake_owed[op->inbox->index] = true;
+	if (op != &nobody)
+		op->done(op);
+}
+
+/* By the journal's thread, after a row of them: who has an answer to send, or a message to deliver? */
+static void answered(void *context)
+{
+	struct hub *hub = context;
+
+	hub_wake(hub, hub->wake_owed);
+}
+
+/* ---- handing over */
+
+static struct submission *new_submission(struct hub *hub, int64_t now, struct publishing *op)
+{
+	struct submission *s = calloc(1, sizeof *s);
+
+	if (s)
+		*s = (struct submission){.entry.done = stored, .hub = hub, .op = op, .now = now};
+	return s;
+}
+
+/* The record of a publication but for its seq. False without memory. */
+static bool write_message(struct submission *s, const struct publication *p, int64_t expires)
+{
+	struct buffer names = {0};
+	int64_t skew = s->hub->skew;
+	struct record r = {.kind = RECORD_MESSAGE, .time = s->now + skew, .targets = p->uids + p->channels,
+	                   .transient = expires == EXPIRED_ALWAYS, .keyed = p->key.at != NULL};
+
+	r.expires = skew > 0 && expires > INT64_MAX - skew ? INT64_MAX : expires + skew;
+	if (r.keyed)
+		r.key = idempotency_digest(p->key);
+	for (size_t i = 0; i < p->uids; i++)
+		record_add_name(&names, AUDIENCE_UID, p->uid[i]);
+	for (size_t i = 0; i < p->channels; i++)
+		record_add_name(&names, AUDIENCE_CHANNEL, p->channel[i]);
+	r.names = (struct slice){names.at, names.len};
+	record_write(&s->bytes, &r);
+	if (buffer_reserve(&s->bytes, sse_fields_max(p->event, p->data)))
+		s->bytes.len += sse_write_fields(s->bytes.at + s->bytes.len, p->event, p->data);
+	s->bytes.failed |= names.failed;
+	buffer_free(&names);
+	return !s->bytes.failed && s->bytes.len <= JOURNAL_RECORD_MAX;
+}
+
+/* Hands a record over that is not a message. False without memory. */
+static bool hand_over(struct hub *hub, const struct record *r, int64_t now, struct publishing *op)
+{
+	struct submission *s = new_submission(hub, now, op);
+
+	if (!s)
+		return false;
+	record_write(&s->bytes, r);
+	if (s->bytes.failed) {
+		free_submission(s);
+		return false;
+	}
+	s->is_position = r->kind == RECORD_POSITION;
+	s->is_renewal = r->kind == RECORD_BAR && !op;
+	hub->renewals_under_way += s->is_renewal;
+	s->entry.body = (struct slice){s->bytes.at, s->bytes.len};
+	journal_append(hub->journal, &s->entry);
+	return true;
+}
+
+/* In time, so that a start goes on beyond every seq that was given out. Under the lock. */
+static void keep_position(struct hub *hub, int64_t now)
+{
+	bool far = hub->assigned - hub->position > STORE_SKIP / 2;
+	struct record r = {.kind = RECORD_POSITION, .seq = hub->assigned, .written = hub->written};
+
+	if (!hub->assigned || hub->position_asked || (!far && hub->position_segment == hub->stored_segment))
+		return;
+	if (now < hub->position_again)
+		return;
+	hub->position_asked = hand_over(hub, &r, now, NULL);
+}
+
+/* Under the lock: gives it its seq and hands it over, in one step, so that the journal's order is that of the seqs. */
+static bool hand_over_message(struct hub *hub, struct submission *s, bool is_written)
+{
+	if (s->is_keyed && hub->keys.count + hub->keys_under_way >= IDEMPOTENCY_MAX) {
+		s->op->result = HUB_FULL;
+		return false;
+	}
+	hub->keys_under_way += s->is_keyed;
+	keep_position(hub, s->now);
+	record_set_seq(s->bytes.at, ++hub->assigned);
+	if (is_written) {
+		s->entry.body = (struct slice){s->bytes.at, s->bytes.len};
+		hub->written = hub->assigned;
+	}
+	journal_append(hub->journal, &s->entry);
+	return true;
+}
+
+bool hub_store(struct hub *hub, const struct publication *p, int64_t expires, int64_t now, struct publishing *op)
+{
+	struct submission *s = new_submission(hub, now, op);
+	struct key_digest key = {{0, 0}};
+	bool handed = false;
+
+	op->result = HUB_NO_MEMORY;
+	if (!s || !write_message(s, p, expires)) {
+		if (s)
+			free_submission(s);
+		return false;
+	}
+	s->is_keyed = p->key.at != NULL;
+	if (s->is_keyed)
+		key = idempotency_digest(p->key);
+	pthread_mutex_lock(&hub->lock);
+	if (s->is_keyed && hub_knows_key(hub, key, now, op))
+		op->result = HUB_OK;
+	else
+		handed = hand_over_message(hub, s, expires != EXPIRED_ALWAYS || s->is_keyed);
+	pthread_mutex_unlock(&hub->lock);
+	if (!handed)
+		free_submission(s);
+	return handed;
+}
+
+bool hub_store_bar(struct hub *hub, const struct audience *uid, int64_t now, struct publishing *op)
+{
+	struct buffer names = {0};
+	struct record r = {.kind = RECORD_BAR, .time = uid->barred, .targets = 1, .text = slice_of(uid->bye)};
+	bool handed;
+
+	record_add_name(&names, AUDIENCE_UID, audience_name(uid));
+	r.names = (struct slice){names.at, names.len};
+	handed = !names.failed && hand_over(hub, &r, now, op);
+	buffer_free(&names);
+	if (!handed && op)
+		op->result = HUB_NO_MEMORY;
+	return handed;
+}
+
+/* ---- keeping the journal's size */
+
+/* Bars whose segments are to go are written again, further on: each once, until all that are under way are answered. */
+static void renew_bars(struct hub *hub, uint32_t upto, int64_t now)
+{
+	for (size_t i = 0; hub->bars && i < hub->audiences.buckets; i++)
+		for (const struct audience *a = hub->audiences.bucket[i]; a; a = a->next)
+			if (a->bar_segment > hub->renewing_upto && a->bar_segment <= upto)
+				(void)hub_store_bar(hub, a, now, NULL); /* without memory, a later round does */
+	if (hub->renewals_under_way && hub->renewing_upto < upto)
+		hub->renewing_upto = upto;
+}
+
+static void let_go_of_keys(struct hub *hub, uint32_t upto)
+{
+	struct idempotency *keys = &hub->keys;
+
+	for (uint32_t i = 0; i < keys->count; i++) {
+		struct receipt *r = &keys->receipt[(keys->first + i) & (keys->capacity - 1)];
+
+		if (r->segment > upto)
+			return;
+		hub_release_segment(hub, r->segment);
+		r->segment = 0;
+	}
+}
+
+void hub_bound_journal(struct hub *hub, int64_t now)
+{
+	uint32_t over;
+
+	if (!hub->journal)
+		return;
+	over = journal_over(hub->journal);
+	if (over && (over > hub->bounded_segment || now >= hub->bounded_at + STORE_RENEW_MS)) {
+		hub->bounded_segment = over;
+		hub->bounded_at = now;
+		hub_drop_segments(hub, over);
+		let_go_of_keys(hub, over);
+		renew_bars(hub, over, now);
+	}
+	keep_position(hub, now);
+}
+
+/* ---- start */
+
+struct replay {
+	struct hub *hub;
+	int64_t now;
+	uint32_t segment; /* of the record before; 0: there was none */
+	bool hole;        /* segments before this place are gone */
+};
+
+/* Everybody reads what is for everyone: the floor of that log is everybody's. */
+static void raise_floor(struct hub *hub, uint64_t seq)
+{
+	if (hub->everyone->log.floor < seq)
+		hub->everyone->log.floor = seq;
+}
+
+/*
+ * The first record behind a hole that tells which messages may have lain in it. A segment without any goes, too: that
+ * is no gap.
+ */
+static void measure_hole(struct replay *replay, const struct record *r)
+{
+	uint64_t last = r->kind == RECORD_MESSAGE ? r->seq - 1 : r->written;
+
+	if (!replay->hole || r->kind == RECORD_BAR)
+		return;
+	if (last > replay->hub->written)
+		raise_floor(replay->hub, last);
+	replay->hole = false;
+}
+
+static bool replayed(void *context, struct slice body, uint32_t segment)
+{
+	struct replay *replay = context;
+	struct hub *hub = replay->hub;
+	struct publishing nobody = {0};
+	enum hub_result result;
+	struct record r;
+	uint64_t written;
+
+	if (!body.at) {
+		replay->hole = true;
+		return true;
+	}
+	if (!record_read(body, &r))
+		return false;
+	replay->hole |= segment > replay->segment + 1;
+	replay->segment = segment;
+	measure_hole(replay, &r);
+	written = r.kind == RECORD_MESSAGE ? r.seq : r.written;
+	if (hub->written < written)
+		hub->written = written;
+	if (hub->assigned < r.seq)
+		hub->assigned = r.seq;
+	result = take(hub, &r, segment, replay->now, &nobody);
+	if (result == HUB_FULL && r.keyed) { /* more keys than there may be: a clock was set back */
+		r.keyed = false;
+		result = take(hub, &r, segment, replay->now, &nobody);
+	}
+	return result == HUB_OK;
+}
+
+bool hub_use_journal(struct hub *hub, const struct journal_options *options, int64_t now, int64_t skew, uint64_t *lost,
+                     char *error, size_t size)
+{
+	struct replay replay = {.hub = hub, .now = now};
+	struct journal_options opening = *options;
+
+	hub->skew = skew;
+	opening.opened = &hub->journal;
+	opening.answered = answered;
+	opening.context = hub;
+	if (!journal_open(&opening, hub->epoch, replayed, &replay, lost, error, size))
+		return false;
+	if (replay.hole)
+		raise_floor(hub, hub->assigned);
+	hub->publishes = 0;
+	hub->position = hub->assigned;
+	if (journal_figures(hub->journal).segments) /* also without a record: transient messages leave none */
+		hub->assigned += STORE_SKIP;
+	atomic_store(&hub->seq, hub->assigned);
+	if (journal_start(hub->journal))
+		return true;
+	(void)snprintf(error, size, "no thread for the journal");
+	return false;
+}
+
+void hub_set_skew(struct hub *hub, int64_t skew)
+{
+	hub->skew = skew;
+}
+
+void hub_flush(struct hub *hub)
+{
+	if (hub->journal)
+		journal_flush(hub->journal);
+}
+
+struct journal_figures hub_journal_figures(const struct hub *hub)
+{
+	return hub->journal ? journal_figures(hub->journal) : (struct journal_figures){0};
+}
