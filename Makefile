@@ -2,6 +2,7 @@
 # make run      serves the demo
 # make check    the C tests, in seconds; installs nothing
 # make test     installs what the tests need, then runs all of them
+# make crashtest  kills it ROUNDS times with kill -9 (1000), under load; SEED=n to repeat one
 # make bench    measures (CASE=name for one case)
 # make install  to PREFIX, below DESTDIR
 
@@ -14,6 +15,7 @@ PREFIX = /usr/local
 DESTDIR =
 BUILD = build
 PROGRAM = pushsse
+ROUNDS = 1000
 
 # The architecture, from the bottom up: each knows only what stands before it.
 PURE = buffer clock hash crc32c utf8 sha256 json keyring token body http fields sse
@@ -59,6 +61,10 @@ test: all
 	sh tests/setup.sh
 	sh tests/run
 
+crashtest: all
+	sh tests/setup.sh
+	PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" npm --prefix tests/system run --silent crash -- $(ROUNDS) $(SEED)
+
 $(BUILD)/loadgen: $(LOADGEN:%=tests/bench/%.c) $(wildcard tests/bench/*.h) $(PURE:%=%.c)
 	@mkdir -p $(BUILD)
 	$(CC) $(BENCH_CFLAGS) -o $@ $(LOADGEN:%=tests/bench/%.c) $(PURE:%=%.c) $(LDLIBS)
@@ -78,6 +84,6 @@ install: all
 clean:
 	rm -rf build pushsse
 
-.PHONY: all run check test bench install clean
+.PHONY: all run check test crashtest bench install clean
 
 -include $(wildcard $(BUILD)/*.d)

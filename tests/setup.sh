@@ -47,6 +47,7 @@ need_command openssl openssl
 need_command php php-cli
 need_command nginx nginx
 need_command chromium chromium
+need_command strace strace
 need_command node nodejs
 need_command npm npm
 need_package libc6-dev

@@ -66,8 +66,8 @@ export async function run(file, args = [], { env = cleanEnv, input, ms = PATIENC
 export const pushsse = (args, env = {}) => run(BIN, args, { env: { ...cleanEnv, ...env } });
 
 export class Server {
-  constructor({ args = [], env = {}, wrapper = [], logged = true, listen = '127.0.0.1:0', apiListen = '127.0.0.1:0' } = {}) {
-    const command = [...wrapper, BIN, '--listen', listen, '--api-listen', apiListen, '--drain', '200ms', ...args];
+  constructor({ args = [], env = {}, wrapper = [], binary = BIN, logged = true, listen = '127.0.0.1:0', apiListen = '127.0.0.1:0' } = {}) {
+    const command = [...wrapper, binary, '--listen', listen, '--api-listen', apiListen, '--drain', '200ms', ...args];
     this.logged = logged; // is the log to be searched for secrets? Not under --demo, which prints a token on purpose
     this.log = '';
     this.output = '';
