@@ -18,7 +18,7 @@ bool audience_table_open(struct audience_table *t, const uint64_t key[2])
 static void audience_free(struct audience *a)
 {
 	log_close(&a->log);
-	free(a->bye);
+	free(a->bar);
 	free(a);
 }
 
@@ -35,20 +35,20 @@ void audience_table_close(struct audience_table *t)
 }
 
 /* Buckets below buckets - (mask + 1) have been split and are told apart by one more bit. */
-static struct audience **bucket_of(const struct audience_table *t, uint64_t hash)
+static struct audience **bucket_of(const struct audience_table *t, uint32_t hash)
 {
 	size_t i = (size_t)hash & (t->mask << 1 | 1);
 
 	return &t->bucket[i < t->buckets ? i : i & t->mask];
 }
 
-static uint64_t hash_of(const struct audience_table *t, enum audience_kind kind, struct slice name)
+static uint32_t hash_of(const struct audience_table *t, enum audience_kind kind, struct slice name)
 {
 	/* A uid and a channel of the same name are two audiences. */
-	return hash_bytes(t->key, name) + (uint64_t)kind;
+	return (uint32_t)hash_bytes(t->key, name) + (uint32_t)kind;
 }
 
-static struct audience *find_hashed(const struct audience_table *t, uint64_t hash, enum audience_kind kind,
+static struct audience *find_hashed(const struct audience_table *t, uint32_t hash, enum audience_kind kind,
                                     struct slice name)
 {
 	struct audience *a = *bucket_of(t, hash);
@@ -97,16 +97,17 @@ static void grow(struct audience_table *t)
 
 struct audience *audience_get(struct audience_table *t, enum audience_kind kind, struct slice name, uint64_t floor)
 {
-	uint64_t hash = hash_of(t, kind, name);
+	uint32_t hash = hash_of(t, kind, name);
 	struct audience *a = find_hashed(t, hash, kind, name);
 
 	if (a)
 		return a;
-	a = malloc(sizeof *a + name.len);
+	a = calloc(1, offsetof(struct audience, name) + name.len);
 	if (!a)
 		return NULL;
-	*a = (struct audience){
-		.hash = hash, .barred = INT64_MIN, .kind = (unsigned char)kind, .len = (unsigned char)name.len};
+	a->hash = hash;
+	a->kind = (unsigned char)kind;
+	a->len = (unsigned char)name.len;
 	if (!log_open(&a->log, floor)) {
 		free(a);
 		return NULL;

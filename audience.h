@@ -7,6 +7,7 @@
 #ifndef AUDIENCE_H
 #define AUDIENCE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "log.h"
@@ -21,6 +22,14 @@ enum audience_kind {
 	AUDIENCE_EVERYONE, /* wide; there is one, without a name */
 };
 
+/* What the last kick of a uid left behind. */
+struct bar {
+	int64_t until;    /* tokens issued up to then (ms since 1970) are refused */
+	uint32_t segment; /* of the journal that its record lies in, held; 0 without one */
+	char bye[];       /* the reason, as JSON */
+};
+
+/* There is one for each uid that is there, so each byte of it counts. */
 struct audience {
 	struct audience *next; /* in its bucket */
 	struct log log;
@@ -29,12 +38,10 @@ struct audience {
 		struct roster *rosters;      /* wide: one for each worker that has readers of it */
 	};
 	struct linger *lingering; /* a uid: who polled a moment ago, newest first */
-	char *bye;                /* a uid: the reason of the last kick, as JSON; NULL without one */
-	int64_t barred;           /* a uid: tokens issued up to then (ms since 1970) are refused; INT64_MIN for none */
-	uint32_t bar_segment;     /* of the journal that the bar's record lies in, held; 0 without one */
+	struct bar *bar;          /* a uid; NULL: never kicked */
 	int64_t touched;          /* when it was last published to (monotonic ms) */
 	uint64_t stamp;           /* seq of the publish that last counted it */
-	uint64_t hash;
+	uint32_t hash;
 	uint32_t streams;         /* readers attached: streams and parked polls */
 	uint32_t lingers;
 	unsigned char kind;       /* enum audience_kind */

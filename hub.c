@@ -127,7 +127,7 @@ void hub_forget_if_idle(struct hub *hub, struct audience *a, int64_t now)
 {
 	bool read = a->rosters || a->lingers || a->kind == AUDIENCE_EVERYONE;
 
-	if (read || a->barred != INT64_MIN || a->log.first != a->log.last)
+	if (read || a->bar || a->log.first != a->log.last)
 		return;
 	if (a->log.floor > hub->forgotten_floor) {
 		if (now - a->touched <= hub->limits.history_ttl)

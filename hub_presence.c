@@ -161,19 +161,24 @@ static void kick_readers(const struct audience *uid)
 enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int64_t today)
 {
 	struct audience *a = audience_get(&hub->audiences, AUDIENCE_UID, uid, hub->forgotten_floor);
-	char *text = malloc(bye.len + 1);
+	struct bar *bar = malloc(sizeof *bar + bye.len + 1), *before;
 
-	if (!a || !text || (a->barred == INT64_MIN && hub->bars >= HUB_MAX_BARS)) {
-		free(text);
-		return a && text ? HUB_FULL : HUB_NO_MEMORY;
+	if (!a || !bar || (!a->bar && hub->bars >= HUB_MAX_BARS)) {
+		free(bar);
+		return a && bar ? HUB_FULL : HUB_NO_MEMORY;
 	}
-	hub->bars += a->barred == INT64_MIN;
-	memcpy(text, bye.at, bye.len);
-	text[bye.len] = '\0';
-	free(a->bye);
-	a->bye = text;
-	if (a->barred < today)
-		a->barred = today; /* a clock that was set back lets nobody in again */
+	before = a->bar;
+	*bar = (struct bar){.until = today};
+	if (before) {
+		bar->segment = before->segment;
+		if (bar->until < before->until)
+			bar->until = before->until; /* a clock that was set back lets nobody in again */
+	}
+	memcpy(bar->bye, bye.at, bye.len);
+	bar->bye[bye.len] = '\0';
+	hub->bars += !before;
+	free(before);
+	a->bar = bar;
 	return HUB_OK;
 }
 
@@ -202,6 +207,6 @@ void hub_kick(struct hub *hub, struct slice uid, struct slice reason, int64_t to
 void hub_bye(struct hub *hub, struct reader *r, struct buffer *out)
 {
 	pthread_mutex_lock(&hub->lock);
-	buffer_add_text(out, r->own[0].audience->bye ? r->own[0].audience->bye : "{}");
+	buffer_add_text(out, r->own[0].audience->bar ? r->own[0].audience->bar->bye : "{}");
 	pthread_mutex_unlock(&hub->lock);
 }

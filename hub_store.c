@@ -98,8 +98,8 @@ static enum hub_result take_bar(struct hub *hub, const struct record *r, uint32_
 	if (result == HUB_OK) {
 		struct audience *uid = audience_find(&hub->audiences, AUDIENCE_UID, name);
 
-		hub_release_segment(hub, uid->bar_segment);
-		uid->bar_segment = segment;
+		hub_release_segment(hub, uid->bar->segment);
+		uid->bar->segment = segment;
 		hub_hold_segment(hub, segment);
 	}
 	pthread_mutex_unlock(&hub->lock);
@@ -305,7 +305,7 @@ bool hub_store(struct hub *hub, const struct publication *p, int64_t expires, in
 bool hub_store_bar(struct hub *hub, const struct audience *uid, int64_t now, struct publishing *op)
 {
 	struct buffer names = {0};
-	struct record r = {.kind = RECORD_BAR, .time = uid->barred, .targets = 1, .text = slice_of(uid->bye)};
+	struct record r = {.kind = RECORD_BAR, .time = uid->bar->until, .targets = 1, .text = slice_of(uid->bar->bye)};
 	bool handed;
 
 	record_add_name(&names, AUDIENCE_UID, audience_name(uid));
@@ -324,7 +324,7 @@ static void renew_bars(struct hub *hub, uint32_t upto, int64_t now)
 {
 	for (size_t i = 0; hub->bars && i < hub->audiences.buckets; i++)
 		for (const struct audience *a = hub->audiences.bucket[i]; a; a = a->next)
-			if (a->bar_segment > hub->renewing_upto && a->bar_segment <= upto)
+			if (a->bar && a->bar->segment > hub->renewing_upto && a->bar->segment <= upto)
 				(void)hub_store_bar(hub, a, now, NULL); /* without memory, a later round does */
 	if (hub->renewals_under_way && hub->renewing_upto < upto)
 		hub->renewing_upto = upto;

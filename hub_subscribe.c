@@ -179,7 +179,7 @@ static enum hub_result subscribe(struct hub *hub, const struct subscribe_request
 
 	if (!find_audiences(hub, s, r, now))
 		result = HUB_NO_MEMORY;
-	else if (s->issued <= r->own[0].audience->barred)
+	else if (r->own[0].audience->bar && s->issued <= r->own[0].audience->bar->until)
 		result = HUB_BARRED;
 	else
 		*displaced = replace_client(r->own[0].audience, r->cid); /* first: its ghost may be what fills the place */

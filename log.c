@@ -11,7 +11,7 @@ bool log_open(struct log *log, uint64_t floor)
 
 	if (!empty)
 		return false;
-	*log = (struct log){.first = empty, .last = empty, .floor = floor, .last_seq = floor, .soonest = INT64_MAX,
+	*log = (struct log){.first = empty, .last = empty, .floor = floor, .last_seq = floor, .soonest = UINT32_MAX,
 	                     .compact_at = COMPACT_MIN};
 	return true;
 }
@@ -55,6 +55,12 @@ static uint32_t weight_of(const struct message *m)
 	return m->expires == EXPIRED_ALWAYS ? 1 + m->size / 1024 : 1;
 }
 
+/* Rounded down, 0 for what is before that. */
+static uint32_t second_of(int64_t ms)
+{
+	return ms < 0 ? 0 : ms / 1000 < UINT32_MAX ? (uint32_t)(ms / 1000) : UINT32_MAX;
+}
+
 void log_append(struct log *log, struct message *m, struct node *empty)
 {
 	struct node *node = log->last;
@@ -62,11 +68,10 @@ void log_append(struct log *log, struct message *m, struct node *empty)
 	atomic_fetch_add_explicit(&m->references, 1, memory_order_relaxed);
 	node->message = m;
 	empty->start = node->start + m->size;
-	atomic_store_explicit(&log->appended, empty->start, memory_order_relaxed);
-	log->last = empty;
+	atomic_store_explicit(&log->last, empty, memory_order_release);
 	log->last_seq = m->seq;
-	if (log->soonest > m->expires || node == log->first)
-		log->soonest = m->expires;
+	if (log->soonest > second_of(m->expires) || node == log->first)
+		log->soonest = second_of(m->expires);
 	log->weight += weight_of(m);
 	log->retained += m->expires != EXPIRED_ALWAYS;
 	atomic_store_explicit(&node->next, empty, memory_order_release);
@@ -115,14 +120,14 @@ void log_drop_oldest(struct log *log, log_dropped *dropped, void *context)
 void log_compact(struct log *log, int64_t now, log_dropped *dropped, void *context)
 {
 	struct node *node = log->first;
-	int64_t soonest = INT64_MAX;
-	bool due = log->soonest <= now; /* else nothing has expired, and the walk is saved */
+	uint32_t soonest = UINT32_MAX;
+	bool due = log->soonest <= second_of(now); /* else nothing has expired, and the walk is saved */
 
 	while (due && node != log->last && atomic_load_explicit(&node->references, memory_order_acquire) == 1) {
 		struct node *next = node_next(node);
 
-		if (soonest > node->message->expires)
-			soonest = node->message->expires;
+		if (soonest > second_of(node->message->expires))
+			soonest = second_of(node->message->expires);
 		if (next == log->last)
 			log->soonest = soonest;
 		if (next == log->last || atomic_load_explicit(&next->references, memory_order_acquire) != 1)

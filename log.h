@@ -26,15 +26,23 @@ struct node {
 
 struct log {
 	struct node *first; /* the oldest retained node, or the empty one; held */
-	struct node *last;  /* the empty one */
+	_Atomic(struct node *) last; /* the empty one: changed under the hub's lock, see log_bytes() */
 	uint64_t floor;     /* the highest seq that history has dropped, 0 for none: below it there are gaps */
 	uint64_t last_seq;  /* of the newest message ever appended */
-	_Atomic uint64_t appended; /* bytes, ever: last->start. What a reader at `at` is owed: appended - at->start */
 	uint32_t retained;  /* messages from first on that history keeps (ttl > 0) */
 	uint32_t weight;    /* of the nodes from first on: 1 each, a transient one (ttl 0) 1 more for each KiB of it */
 	uint32_t compact_at; /* weight at which compacting is tried */
-	int64_t soonest;    /* no node from first on expires before that (monotonic ms) */
+	uint32_t soonest;   /* no node from first on expires before that (monotonic s) */
 };
+
+/*
+ * Bytes that were ever appended: a reader at the node `at` is owed log_bytes() - at->start. Without the lock it is for one
+ * who holds a node of the log: from that on, all are held.
+ */
+static inline uint64_t log_bytes(struct log *log)
+{
+	return atomic_load_explicit(&log->last, memory_order_acquire)->start;
+}
 
 /* Called for each message that a log retains no longer, under the hub's lock, before it is let go. */
 typedef void log_dropped(void *context, struct message *m);

@@ -25,7 +25,7 @@ static void kinds_are_apart(void **state)
 	channel = audience_get(&t, AUDIENCE_CHANNEL, slice_of("room"), 9);
 	assert_ptr_not_equal(uid, channel);
 	assert_int_equal(channel->log.floor, 9);
-	assert_int_equal(uid->barred, INT64_MIN);
+	assert_null(uid->bar);
 	assert_ptr_equal(audience_find(&t, AUDIENCE_UID, slice_of("room")), uid);
 	assert_ptr_equal(audience_get(&t, AUDIENCE_CHANNEL, slice_of("room"), 77), channel);
 	assert_int_equal(channel->log.floor, 9);

@@ -189,7 +189,7 @@ static void every_hold_is_given_back(void **state)
 		uint32_t number = j->segment[i].number;
 		struct audience *eve = audience_find(&s.f.hub->audiences, AUDIENCE_UID, slice_of("eve"));
 
-		assert_int_equal(j->segment[i].held, (number == s.f.hub->position_segment) + (number == eve->bar_segment));
+		assert_int_equal(j->segment[i].held, (number == s.f.hub->position_segment) + (number == eve->bar->segment));
 	}
 	pthread_mutex_unlock(&j->lock);
 	close_store(&s);
