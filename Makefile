@@ -3,7 +3,7 @@
 # make check    the C tests, in seconds; installs nothing
 # make test     installs what the tests need, then runs all of them
 # make crashtest  kills it ROUNDS times with kill -9 (1000), under load; SEED=n to repeat one
-# make bench    measures (CASE=name for one case)
+# make bench    measures it beside its peers (CASE=name for one case)
 # make install  to PREFIX, below DESTDIR
 
 CC = cc
@@ -28,7 +28,7 @@ PAGES = www/demo.html www/demo.css www/demo.js
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(MAIN:%=$(BUILD)/%.o) $(BUILD)/assets.o
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
-LOADGEN = loadgen trial streams publishers request meter histogram net
+LOADGEN = loadgen trial storm streams publishers request wire meter histogram net
 BENCH_CFLAGS = -O2 -g -std=c11 -D_GNU_SOURCE $(WARNINGS) -I. -Itests/bench
 
 all: $(PROGRAM)
@@ -69,11 +69,12 @@ $(BUILD)/loadgen: $(LOADGEN:%=tests/bench/%.c) $(wildcard tests/bench/*.h) $(PUR
 	@mkdir -p $(BUILD)
 	$(CC) $(BENCH_CFLAGS) -o $@ $(LOADGEN:%=tests/bench/%.c) $(PURE:%=%.c) $(LDLIBS)
 
-$(BUILD)/bareloop: tests/bench/bareloop.c tests/bench/net.c tests/bench/net.h
+$(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk: $(BUILD)/%: tests/bench/%.c tests/bench/net.c
 	@mkdir -p $(BUILD)
-	$(CC) $(BENCH_CFLAGS) -o $@ tests/bench/bareloop.c tests/bench/net.c $(LDLIBS)
+	$(CC) $(BENCH_CFLAGS) -o $@ $< tests/bench/net.c $(LDLIBS)
 
-bench: all $(BUILD)/loadgen $(BUILD)/bareloop
+bench: all $(BUILD)/loadgen $(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk
+	sh tests/bench/setup.sh
 	tests/bench/run
 
 install: all

@@ -4,13 +4,14 @@
  *
  * It speaks just enough HTTP for the load generator to drive it along the same path as a real server:
  *
- *     GET /events?token=userNNNNNN        opens stream N; NNNNNN stands at a fixed place
+ *     GET /events?token=userNNNNNN        opens stream N; NNNNNN stands at a fixed place. With a Last-Event-ID,
+ *                                         whatever it says, the last ten messages to everyone follow
  *     POST /publish   to=userNNNNNN&content=...  or  to=&content=...
  *
  * Left out, and all of it to be paid for by a server: tokens and keys, header and form parsing, UTF-8, ids, uids looked
- * up, any state of a message or reader once it was sent, slow readers (its send() blocks: one that stops reading stops
- * everyone), readers that leave (never noticed), heartbeats, history, time-outs. So a ratio of 1 cannot be had
- * honestly where messages are rare; where they are not, a server can be better by sending many in one call.
+ * up, any state of a reader once it was sent something, who has missed what, slow readers (its send() blocks: one that
+ * stops reading stops everyone), readers that leave (never noticed), heartbeats, time-outs. So a ratio of 1 cannot be
+ * had honestly where messages are rare; where they are not, a server can be better by sending many in one call.
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +25,7 @@
 
 enum {
 	STREAMS = 20000,          /* numbers of streams, as many as descriptors */
+	MISSED = 10,              /* messages that one who returns is sent */
 	CONTROLS = 66,            /* two listeners and 64 publishers */
 	REQUEST_MAX = 128 * 1024, /* bytes of a publish; more is refused by closing */
 	LIFE_MAX_S = 600,         /* one that was forgotten ends by SIGALRM */
@@ -54,6 +56,8 @@ struct bare {
 	struct control control[CONTROLS]; /* the first two are listeners and have none */
 	nfds_t polled;
 	char block[REQUEST_MAX];
+	char *missed;   /* the last blocks, one behind the other */
+	size_t missed_len, missed_each[MISSED]; /* bytes: of all, of each */
 };
 
 /* Six digits; anything else becomes a number too, bounded by the caller. */
@@ -64,6 +68,19 @@ static size_t digits(const char *at)
 	for (int i = 0; i < NUMBER_DIGITS; i++)
 		number = number * 10 + (size_t)(at[i] - '0') % 10;
 	return number;
+}
+
+/* The head, and what was missed, in one send() as a server would. */
+static bool welcome(const struct bare *bare, int fd, bool returns)
+{
+	const size_t head = sizeof(stream_head) - 1;
+	char all[65536];
+
+	if (!returns || bare->missed_len > sizeof(all) - head)
+		return net_send_all(fd, stream_head, head);
+	memcpy(all, stream_head, head);
+	memcpy(all + head, bare->missed, bare->missed_len);
+	return net_send_all(fd, all, head + bare->missed_len);
 }
 
 static void open_stream(struct bare *bare, int fd)
@@ -81,10 +98,12 @@ static void open_stream(struct bare *bare, int fd)
 		request[len] = '\0';
 	} while (n > 0 && !strstr(request, "\r\n\r\n"));
 	number = len > place + NUMBER_DIGITS ? digits(request + place) : STREAMS;
-	if (n <= 0 || number >= STREAMS || bare->stream[number] || !net_send_all(fd, stream_head, sizeof(stream_head) - 1)) {
+	if (n <= 0 || number >= STREAMS || !welcome(bare, fd, strstr(request, "Last-Event-ID"))) {
 		(void)close(fd); /* the peer sees it */
 		return;
 	}
+	if (bare->stream[number])
+		(void)close(bare->stream[number]); /* the older one has left unseen */
 	bare->stream[number] = fd;
 	if (number >= bare->streams)
 		bare->streams = number + 1;
@@ -112,6 +131,20 @@ static void deliver(struct bare *bare, size_t number, const char *block, size_t 
 	}
 }
 
+/* Drops the oldest when there are enough. What is too large is not kept: no case asks for it. */
+static void keep_missed(struct bare *bare, const char *block, size_t len)
+{
+	const size_t first = bare->missed_each[0];
+
+	if (len > REQUEST_MAX / MISSED)
+		return;
+	memmove(bare->missed, bare->missed + first, bare->missed_len - first);
+	memmove(bare->missed_each, bare->missed_each + 1, sizeof(bare->missed_each) - sizeof(bare->missed_each[0]));
+	memcpy(bare->missed + bare->missed_len - first, block, len);
+	bare->missed_len += len - first;
+	bare->missed_each[MISSED - 1] = len;
+}
+
 /* body: "to=...&content=...", ended by a NUL. */
 static void publish(struct bare *bare, const char *body)
 {
@@ -134,6 +167,7 @@ static void publish(struct bare *bare, const char *body)
 			deliver(bare, number, bare->block, len);
 		return;
 	}
+	keep_missed(bare, bare->block, len);
 	for (size_t i = 0; i < bare->streams; i++)
 		deliver(bare, i, bare->block, len);
 }
@@ -201,7 +235,8 @@ int main(void)
 	static struct bare bare;
 
 	(void)alarm(LIFE_MAX_S); /* says how much was left of an earlier one: there is none */
-	if (net_raise_limit() == 0 || !start(&bare))
+	bare.missed = malloc(REQUEST_MAX);
+	if (!bare.missed || net_raise_limit() == 0 || !start(&bare))
 		return 1;
 	for (;;) {
 		if (poll(bare.poll, bare.polled, -1) < 0 && errno != EINTR)

@@ -11,18 +11,19 @@ static int64_t read_clock(clockid_t clock)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static int64_t read_memory(pid_t pid)
+/* Of a line "Name: 123 kB" in /proc/PID/file, in bytes; format has the name. */
+static int64_t read_memory(pid_t pid, const char *name, const char *format)
 {
 	char path[64], line[256];
 	long kilobytes = -1;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/smaps_rollup", (long)pid); /* fits */
+	(void)snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, name); /* fits */
 	file = fopen(path, "r");
 	if (!file)
 		return -1;
 	while (kilobytes < 0 && fgets(line, sizeof(line), file))
-		(void)sscanf(line, "Pss: %ld kB", &kilobytes); /* other lines leave it alone */
+		(void)sscanf(line, format, &kilobytes); /* other lines leave it alone */
 	(void)fclose(file); /* only read from */
 	return kilobytes < 0 ? -1 : (int64_t)kilobytes * 1024;
 }
@@ -49,18 +50,28 @@ int64_t meter_cpu_ns(const struct meter *meter)
 	return sum;
 }
 
-int64_t meter_memory(const struct meter *meter)
+static int64_t sum_of(const struct meter *meter, const char *name, const char *format)
 {
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < meter->count; i++) {
-		int64_t one = read_memory(meter->pid[i]);
+		int64_t one = read_memory(meter->pid[i], name, format);
 
 		if (one < 0)
 			return -1;
 		sum += one;
 	}
 	return sum;
+}
+
+int64_t meter_memory(const struct meter *meter)
+{
+	return sum_of(meter, "smaps_rollup", "Pss: %ld kB");
+}
+
+int64_t meter_peak(const struct meter *meter)
+{
+	return sum_of(meter, "status", "VmHWM: %ld kB");
 }
 
 int64_t meter_own_cpu_ns(void)

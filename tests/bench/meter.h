@@ -27,6 +27,8 @@ bool meter_add(struct meter *meter, pid_t pid);
 /* Sums over all processes; -1 when one of them is gone. */
 int64_t meter_cpu_ns(const struct meter *meter);
 int64_t meter_memory(const struct meter *meter);
+/* The most that was ever resident; pages that processes share count for each. */
+int64_t meter_peak(const struct meter *meter);
 /* The same for this process. */
 int64_t meter_own_cpu_ns(void);
 

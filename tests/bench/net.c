@@ -48,15 +48,25 @@ static bool set_source(int fd, size_t number)
 	       bind(fd, (const struct sockaddr *)&source, sizeof(source)) == 0;
 }
 
-int net_connect(const struct sockaddr_in *address, size_t number)
+/* Before connect(): the sizes are agreed on there. */
+static bool make_narrow(int fd)
+{
+	const int segment = NET_NARROW_SEGMENT, buffer = NET_NARROW_BUFFER;
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer)) == 0;
+}
+
+int net_connect(const struct sockaddr_in *address, size_t number, bool narrow)
 {
 	const struct linger reset = {1, 0};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	if (net_tune(fd) && setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0 &&
-	    set_source(fd, number) && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+	if (net_tune(fd) && (!narrow || make_narrow(fd)) &&
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0 && set_source(fd, number) &&
+	    connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
 		return fd;
 	(void)close(fd); /* the first error is the one to tell */
 	return -1;

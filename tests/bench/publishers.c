@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net.h"
+#include "wire.h"
 
 bool publishers_open(struct publishers *p, size_t count, const struct sockaddr_in *address)
 {
@@ -18,7 +17,7 @@ bool publishers_open(struct publishers *p, size_t count, const struct sockaddr_i
 	for (size_t i = 0; i < count && p->epoll >= 0; i++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
 
-		p->all[i].fd = net_connect(address, i);
+		p->all[i].fd = net_connect(address, i, false);
 		if (p->all[i].fd < 0)
 			break;
 		p->count++;
@@ -55,23 +54,6 @@ bool publishers_send(struct publishers *p, const struct request *request)
 	return true;
 }
 
-/* How long the answer is, head and body. 0: the head is not all there. Bodies need a Content-Length. */
-static size_t answer_size(const char *at, size_t len)
-{
-	static const char name[] = "content-length:";
-	const char *end = memmem(at, len, "\r\n\r\n", 4), *line = at;
-	size_t body = 0;
-
-	if (!end)
-		return 0;
-	while ((line = memchr(line, '\n', (size_t)(end - line)))) {
-		line++;
-		if (strncasecmp(line, name, strlen(name)) == 0)
-			body = strtoul(line + strlen(name), NULL, 10); /* ends at the CR */
-	}
-	return (size_t)(end - at) + 4 + body;
-}
-
 static bool receive(struct publishers *p, struct publisher *one)
 {
 	ssize_t n = recv(one->fd, one->answer + one->len, sizeof(one->answer) - one->len, MSG_DONTWAIT);
@@ -80,7 +62,7 @@ static bool receive(struct publishers *p, struct publisher *one)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	one->len += n > 0 ? (size_t)n : 0;
-	size = answer_size(one->answer, one->len);
+	size = wire_answer_size(one->answer, one->len);
 	if (n > 0 && (size == 0 || size > one->len) && one->len < sizeof(one->answer))
 		return true;
 	if (n <= 0 || size != one->len || one->len < 12 || one->answer[9] != '2' || !one->busy) {

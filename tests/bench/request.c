@@ -86,20 +86,21 @@ bool request_stream(struct buffer *out, const struct templates *templates, unsig
 
 	buffer_add_text(&request.text, "GET ");
 	good = expand(&request, templates, templates->stream, number);
-	buffer_add_text(&request.text, " HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n");
+	buffer_add_text(&request.text, " HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream, */*\r\n");
 	*out = request.text;
 	return good && !out->failed && !request.mark_at;
 }
 
-bool request_publish(struct request *request, const struct templates *templates)
+bool request_publish(struct request *request, const struct templates *templates, bool everyone)
 {
 	struct request body = {{0}, 0, {0}, 0};
 	struct buffer *out = &request->text;
 	bool good;
 
-	good = expand(&body, templates, templates->body, 0);
+	good = expand(&body, templates, everyone ? templates->body_all : templates->body, 0);
 	buffer_add_text(out, "POST ");
-	good = good && expand(request, templates, templates->publish, 0) && !request->mark_at;
+	good = good && expand(request, templates, everyone ? templates->publish_all : templates->publish, 0) &&
+	       !request->mark_at;
 	buffer_add_text(out, " HTTP/1.1\r\nHost: bench\r\n");
 	if (templates->key)
 		buffer_printf(out, "Authorization: Bearer %s\r\n", templates->key);

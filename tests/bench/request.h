@@ -32,17 +32,21 @@ struct request {
 
 struct templates {
 	const char *stream;        /* path of the GET that opens a stream: %n, %t */
-	const char *publish;       /* path of the POST: %n */
+	const char *publish;       /* path of the POST to one uid: %n */
 	const char *body;          /* its body: %n, %m */
+	const char *publish_all, *body_all; /* the same to everyone */
 	const char *key;           /* sent as a bearer token; NULL = none */
 	struct keyring *ring;      /* signs %t; NULL when none is needed */
 	size_t content;            /* bytes of %m, at least MARK_SIZE */
 };
 
-/* Appends the request that opens stream `number`. False when the template is wrong or memory is out. */
+/*
+ * Appends the request that opens stream `number`, all but the empty line that ends it: more header lines may follow.
+ * False when the template is wrong or memory is out.
+ */
 bool request_stream(struct buffer *out, const struct templates *templates, unsigned number);
 /* Renders the publish. False when the template is wrong or memory is out. */
-bool request_publish(struct request *request, const struct templates *templates);
+bool request_publish(struct request *request, const struct templates *templates, bool everyone);
 /* Addresses it to `number` and gives it its mark. */
 void request_stamp(struct request *request, unsigned number, struct mark mark);
 

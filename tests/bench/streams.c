@@ -10,7 +10,6 @@
 
 #include "net.h"
 
-static const char before[] = "data: ", after[] = "\n\n";
 static const uint32_t watched = UINT32_MAX; /* an event that is not a stream's */
 
 static size_t smaller(size_t a, size_t b)
@@ -18,26 +17,20 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-bool streams_init(struct streams *s, size_t count, size_t content)
+bool streams_init(struct streams *s, size_t content)
 {
-	char *at;
-
-	memset(s, 0, sizeof(*s));
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	s->count = count;
-	s->block_len = strlen(before) + content + strlen(after);
-	s->all = calloc(count, sizeof(*s->all));
-	s->block = malloc(s->block_len + 1);
-	s->buffer = malloc(STREAMS_REMAINDER + s->block_len + STREAMS_RECEIVE);
+	s->all = calloc(s->count, sizeof(*s->all));
 	s->latency = calloc(1, sizeof(*s->latency));
-	if (s->epoll < 0 || !s->all || !s->block || !s->buffer || !s->latency) {
+	if (s->epoll < 0 || !s->all || !s->latency || !wire_init(&s->wire, s->kind, content)) {
 		(void)snprintf(s->fault, sizeof(s->fault), "no memory or descriptor"); /* fits */
 		return false;
 	}
-	at = stpcpy(s->block, before);
-	memset(at, MARK_PAD, content);
-	(void)strcpy(at + content, after); /* room was made for it */
-	return true;
+	s->buffer_len = (s->kind == WIRE_EVENTS ? STREAMS_REMAINDER : STREAMS_ANSWER) + s->wire.block_len + STREAMS_RECEIVE;
+	s->buffer = malloc(s->buffer_len);
+	for (size_t i = 0; i < s->slow; i++)
+		s->all[s->count - 1 - i].slow = true;
+	return s->buffer != NULL;
 }
 
 void streams_free(struct streams *s)
@@ -46,11 +39,12 @@ void streams_free(struct streams *s)
 		if (s->all[i].state == STREAM_ASKED || s->all[i].state == STREAM_OPEN)
 			(void)close(s->all[i].fd); /* a reset: nothing to be told of it */
 		free(s->all[i].rest);
+		buffer_free(&s->all[i].cursor);
 	}
 	if (s->epoll >= 0)
 		(void)close(s->epoll); /* holds nothing */
+	wire_free(&s->wire);
 	free(s->all);
-	free(s->block);
 	free(s->buffer);
 	free(s->latency);
 }
@@ -65,40 +59,59 @@ static void lose(struct streams *s, struct stream *one, const char *why)
 	(void)close(one->fd); /* leaves the epoll with it */
 }
 
-static bool ask(struct streams *s, const struct sockaddr_in *address, const struct templates *templates)
+/* Sends the request that opens it, or its next poll. */
+static bool send_request(struct streams *s, struct stream *one)
 {
-	struct stream *one = &s->all[s->asked];
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)s->asked};
 	struct buffer request = {0};
-	bool good;
+	bool good = request_stream(&request, s->templates, (unsigned)(one - s->all));
 
-	one->fd = net_connect(address, s->asked);
-	if (one->fd < 0) {
-		(void)snprintf(s->fault, sizeof(s->fault), "stream %zu: %s", s->asked, strerror(errno)); /* fits */
-		return false;
-	}
-	one->state = STREAM_ASKED;
-	good = request_stream(&request, templates, (unsigned)s->asked) &&
-	       net_send_all(one->fd, request.at, request.len) &&
-	       epoll_ctl(s->epoll, EPOLL_CTL_ADD, one->fd, &event) == 0;
-	if (!good)
-		(void)snprintf(s->fault, sizeof(s->fault), "stream %zu: bad template, or closed", s->asked); /* fits */
+	buffer_add(&request, one->cursor.at, one->cursor.len);
+	buffer_add_text(&request, "\r\n");
+	good = good && !request.failed && net_send_all(one->fd, request.at, request.len);
 	buffer_free(&request);
-	s->asked++;
 	return good;
 }
 
-bool streams_open(struct streams *s, const struct sockaddr_in *address, const struct templates *templates)
+static void set_open(struct streams *s, struct stream *one)
+{
+	one->state = STREAM_OPEN;
+	s->open++;
+	if (one->slow)
+		(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, one->fd, NULL); /* it is in there */
+}
+
+static bool ask(struct streams *s, const struct sockaddr_in *address, size_t i)
+{
+	struct stream *one = &s->all[i];
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+
+	one->fd = net_connect(address, i, one->slow);
+	if (one->fd < 0) {
+		(void)snprintf(s->fault, sizeof(s->fault), "stream %zu: %s", i, strerror(errno)); /* fits */
+		return false;
+	}
+	one->state = STREAM_ASKED;
+	s->asked++;
+	if (!send_request(s, one) || epoll_ctl(s->epoll, EPOLL_CTL_ADD, one->fd, &event) != 0) {
+		(void)snprintf(s->fault, sizeof(s->fault), "stream %zu: bad template, or closed", i); /* fits */
+		return false;
+	}
+	if (s->kind == WIRE_NCHAN)
+		set_open(s, one);
+	return true;
+}
+
+bool streams_open(struct streams *s, const struct sockaddr_in *address)
 {
 	const int64_t patience = (int64_t)NET_TIMEOUT_S * 1000000000;
 	int64_t progress = now_ns();
-	size_t last = 0;
+	size_t last = s->open, i = 0;
 
 	while (s->open < s->count && !s->gone) {
-		while (s->asked < s->count && s->asked - s->open < STREAMS_OPENING)
-			if (!ask(s, address, templates))
+		for (; i < s->count && s->asked - s->open < s->window; i++)
+			if (s->all[i].state == STREAM_NONE && !ask(s, address, i))
 				return false;
-		streams_receive(s, 100000000);
+		streams_receive(s, s->kind == WIRE_NCHAN ? 0 : 100000000);
 		if (s->open != last) {
 			last = s->open;
 			progress = now_ns();
@@ -109,6 +122,21 @@ bool streams_open(struct streams *s, const struct sockaddr_in *address, const st
 		}
 	}
 	return !s->gone;
+}
+
+void streams_close(struct streams *s, size_t i)
+{
+	struct stream *one = &s->all[i];
+
+	if (one->state != STREAM_OPEN)
+		return;
+	(void)close(one->fd); /* leaves the epoll with it */
+	free(one->rest);
+	one->rest = NULL;
+	one->rest_len = 0;
+	one->state = STREAM_NONE;
+	s->open--;
+	s->asked--;
 }
 
 bool streams_watch(struct streams *s, int fd)
@@ -122,53 +150,71 @@ void streams_owe(struct streams *s, size_t stream, uint32_t number)
 {
 	if (stream == SIZE_MAX) {
 		tally_add(&s->everyone, number);
-		s->owed += s->count;
+		s->owed += s->count - s->slow;
 	} else {
 		tally_add(&s->all[stream].owed, number);
 		s->owed++;
 	}
 }
 
-/*
- * Takes the messages out of the bytes; answers how many bytes are done with. What comes before a message's "data: "
- * (its id, a ping) is not looked at.
- */
-static size_t take_messages(struct streams *s, struct stream *one, const char *at, size_t len, int64_t now)
+/* Takes the messages out of the bytes; answers how many bytes are done with. */
+static size_t take_messages(struct streams *s, struct stream *one, const char *at, size_t len)
 {
-	const size_t head = s->block_len - strlen(after) - MARK_SIZE, tail = MARK_SIZE + strlen(after);
-	const char *from = at, *end = at + len, *sign;
+	const char *from = at, *next;
+	const int64_t now = now_ns();
 	struct mark mark;
 
-	while ((sign = memchr(from, MARK_SIGN, (size_t)(end - from))) && (size_t)(end - sign) >= tail) {
-		if ((size_t)(sign - from) >= head && memcmp(sign - head, s->block, head) == 0 &&
-		    mark_read(sign, &mark) && memcmp(sign + MARK_SIZE, after, strlen(after)) == 0) {
-			tally_add(&one->got, mark.number);
-			s->got++;
-			histogram_add(s->latency, now - mark.stamp);
-		} else {
-			s->torn++;
-		}
-		from = sign + tail;
+	while ((next = wire_next(&s->wire, from, at + len, &mark, &s->torn))) {
+		tally_add(&one->got, mark.number);
+		if (s->ascending && mark.number < one->next)
+			s->disordered++;
+		one->next = mark.number + 1;
+		one->order = (one->order + mark.number + 1) * 0x9e3779b97f4a7c15u;
+		s->got++;
+		histogram_add(s->latency, now - (s->since ? s->since : mark.stamp));
+		from = next;
 	}
+	if (s->cursors)
+		wire_cursor(&s->wire, at, len, &one->cursor);
 	return (size_t)(from - at);
+}
+
+static bool is_accepted(struct streams *s, struct stream *one, const char *at, size_t len)
+{
+	char line[64];
+
+	if (len >= 12 && memcmp(at, "HTTP/1.", 7) == 0 && memcmp(at + 8, " 200", 4) == 0)
+		return true;
+	(void)snprintf(line, sizeof(line), "answered %.*s", (int)smaller(40, len), at); /* cut is fine */
+	lose(s, one, line);
+	return false;
 }
 
 /* Finds the end of the answer's head. 0: not all there yet; also when it was refused. */
 static size_t take_head(struct streams *s, struct stream *one, const char *at, size_t len)
 {
 	const char *end = memmem(at, len, "\r\n\r\n", 4);
-	char line[64];
 
-	if (!end)
+	if (!end || !is_accepted(s, one, at, len))
 		return 0;
-	if (len < 12 || memcmp(at, "HTTP/1.", 7) != 0 || memcmp(at + 8, " 200", 4) != 0) {
-		(void)snprintf(line, sizeof(line), "answered %.*s", (int)smaller(40, len), at); /* cut is fine */
-		lose(s, one, line);
-		return 0;
-	}
-	one->state = STREAM_OPEN;
-	s->open++;
+	set_open(s, one);
 	return (size_t)(end - at) + 4;
+}
+
+/* A poll's answer, once it is whole: its messages, its cursor, the next request. Answers how many bytes it took. */
+static size_t take_answer(struct streams *s, struct stream *one, const char *at, size_t len)
+{
+	size_t size = wire_answer_size(at, len);
+
+	if (size == 0 || size > len || !is_accepted(s, one, at, len))
+		return 0;
+	(void)take_messages(s, one, at, size); /* the whole answer is done with */
+	wire_cursor(&s->wire, at, size, &one->cursor);
+	if (one->state == STREAM_ASKED)
+		set_open(s, one);
+	if (!send_request(s, one))
+		lose(s, one, "the next poll could not be sent");
+	return size;
 }
 
 /* Keeps an incomplete block until the rest of it comes. */
@@ -176,7 +222,7 @@ static void keep(struct streams *s, struct stream *one, const char *at, size_t l
 {
 	char *rest;
 
-	if (one->state == STREAM_OPEN && len >= 2 && memcmp(at + len - 2, after, 2) == 0)
+	if (s->kind == WIRE_EVENTS && one->state == STREAM_OPEN && len >= 2 && memcmp(at + len - 2, "\n\n", 2) == 0)
 		len = 0; /* ends with a whole block that is none of ours: hello, ping */
 	one->rest_len = len;
 	if (len == 0) {
@@ -184,7 +230,7 @@ static void keep(struct streams *s, struct stream *one, const char *at, size_t l
 		one->rest = NULL;
 		return;
 	}
-	rest = len <= STREAMS_REMAINDER + s->block_len ? realloc(one->rest, len) : NULL;
+	rest = len <= s->buffer_len - STREAMS_RECEIVE ? realloc(one->rest, len) : NULL;
 	if (!rest) {
 		one->rest_len = 0;
 		lose(s, one, "no memory, or more than a block without a message");
@@ -210,10 +256,14 @@ static void receive(struct streams *s, struct stream *one)
 	if (len > 0)
 		memcpy(s->buffer, one->rest, len);
 	len += (size_t)n;
-	if (one->state == STREAM_ASKED)
-		done = take_head(s, one, s->buffer, len);
-	if (one->state == STREAM_OPEN)
-		done += take_messages(s, one, s->buffer + done, len - done, now_ns());
+	if (s->kind != WIRE_EVENTS) {
+		done = take_answer(s, one, s->buffer, len);
+	} else {
+		if (one->state == STREAM_ASKED)
+			done = take_head(s, one, s->buffer, len);
+		if (one->state == STREAM_OPEN)
+			done += take_messages(s, one, s->buffer + done, len - done);
+	}
 	if (one->state != STREAM_GONE && (one->rest || done < len))
 		keep(s, one, s->buffer + done, len - done);
 }
@@ -231,9 +281,11 @@ void streams_receive(struct streams *s, int64_t timeout)
 
 struct streams_result streams_check(const struct streams *s)
 {
-	struct streams_result result = {0, 0, 0};
+	struct streams_result result = {0, 0, 0, 0};
+	const struct stream *first = &s->all[0];
+	const bool common = s->everyone.count && s->owed == s->everyone.count * (s->count - s->slow);
 
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count - s->slow; i++) {
 		const struct stream *one = &s->all[i];
 		uint64_t owed = s->everyone.count + one->owed.count;
 
@@ -243,6 +295,8 @@ struct streams_result streams_check(const struct streams *s)
 			result.doubled += one->got.count - owed;
 		else if (one->got.sum != s->everyone.sum + one->owed.sum)
 			result.other++;
+		else if (common && one->order != first->order)
+			result.orders++;
 	}
 	return result;
 }

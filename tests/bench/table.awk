@@ -1,154 +1,121 @@
-# Makes the table of `make bench` from tests/bench/cases and the figures of the runs, one line for each:
-# case server round key=value...
-# Figures are medians over the rounds; ratios are medians of each round's ratio, as the two runs of a round are
-# neighbours in time and share what else the machine was doing.
-
-FNR == NR {
-	if ($0 ~ /^[a-z]/) {
-		order[++cases] = $1
-		streams[$1] = $2
-		kind[$1] = $5
-		goal[$1] = $6
-	}
-	next
-}
-
-{
-	run = $1 SUBSEP $2
-	if (!(run in rounds))
-		servers[$1] = servers[$1] " " $2
-	rounds[run]++
-	for (i = 4; i <= NF; i++) {
-		split($i, pair, "=")
-		value[run, rounds[run], pair[1]] = pair[2]
-	}
-	if (value[run, rounds[run], "status"] != 0)
-		failed[run] = 1
-}
-
-# The median of list[1..n], which is sorted on the way.
-function median_of(list, n,    i, j, x)
-{
-	for (i = 2; i <= n; i++) {
-		x = list[i]
-		for (j = i - 1; j > 0 && list[j] > x; j--)
-			list[j + 1] = list[j]
-		list[j + 1] = x
-	}
-	if (n == 0)
-		return ""
-	return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
-}
-
-function median(case_, server, key,    i, n, list, run)
-{
-	run = case_ SUBSEP server
-	for (i = 1; i <= rounds[run]; i++)
-		if ((run, i, key) in value)
-			list[++n] = value[run, i, key] + 0
-	return median_of(list, n + 0)
-}
-
-# Of key in case a over key in case b, round by round.
-function ratio(a, server_a, b, server_b, key,    i, n, list, one, other)
-{
-	one = a SUBSEP server_a
-	other = b SUBSEP server_b
-	for (i = 1; i <= rounds[one]; i++)
-		if ((one, i, key) in value && (other, i, key) in value && value[other, i, key] > 0)
-			list[++n] = value[one, i, key] / value[other, i, key]
-	return median_of(list, n + 0)
-}
+# Prints the tables of `make bench`: awk -f figures.awk -f table.awk cases goals results.
 
 function cell(x, format)
 {
 	return x == "" ? "-" : sprintf(format, x)
 }
 
-# text: what was found; bound: the goal in words; met: 1 or 0.
-function judge(found, text, bound, met)
+# Three digits that matter.
+function short(x)
 {
-	if (found == "")
-		return sprintf("%-26s %-10s", "-", bound)
-	return sprintf("%-26s %-10s %s", sprintf(text, found), bound, met ? "ok" : "SHORT")
+	return x == "" ? "-" : sprintf(x < 10 ? "%.2f" : x < 100 ? "%.1f" : "%.0f", x)
 }
 
-# The verdicts on a server that is not the yardstick: one or two lines, in found[1..2].
-function verdicts(c, server, found,    part, x)
+function against(c, server, key, peer)
 {
-	found[2] = ""
-	split(goal[c], part, ":")
-	if (kind[c] == "cpu") {
-		x = ratio(c, server, c, "bare", "cpu_us_each")
-		found[1] = judge(x, "%.2f x CPU of bare", "<= " part[1], x <= part[1])
-	} else if (kind[c] == "rate") {
-		x = ratio(c, server, c, "bare", "deliveries_per_s")
-		found[1] = judge(x, "%.2f x rate of bare", ">= " part[1], x >= part[1])
-		x = ratio(c, server, c, "bare", "cpu_us_each")
-		found[2] = x == "" ? "" : sprintf("%.2f x CPU of bare", x)
-	} else if (kind[c] == "p99" || kind[c] == "p99of") {
-		x = median(c, server, "p99_us")
-		found[1] = judge(x == "" ? "" : x / 1000, "p99 %.2f ms", "< " part[1] " ms", x < part[1] * 1000)
-		if (kind[c] == "p99of" && (part[3] SUBSEP server) in rounds) {
-			x = ratio(c, server, part[3], server, "p99_us")
-			found[2] = judge(x, "p99 %.2f x " part[3], "<= " part[2], x <= part[2])
-		}
-	} else if (kind[c] == "idle") {
-		x = median(c, server, "cpu_share")
-		found[1] = judge(x == "" ? "" : x * 100, "%.2f %% of a core", "< " part[1] " %", x * 100 < part[1])
-		x = median(c, server, "memory_each_end")
-		found[2] = judge(x, "%.0f B memory a stream", "<= " part[2] " B", x <= part[2])
-	}
-}
-
-# The bare loop's own p99 against its p99 among fewer streams: it does the same for both, so what is not 1 is noise.
-function noise(c,    part, x)
-{
-	split(goal[c], part, ":")
-	x = ratio(c, "bare", part[3], "bare", "p99_us")
-	return x == "" ? "" : sprintf("p99 %.2f x %s", x, part[3])
-}
-
-function row(c, server,    run, rate, found)
-{
-	run = c SUBSEP server
-	rate = cell(median(c, server, "deliveries_per_s"), "%.0f")
-	if (median(c, server, "own_cpu_share") > 0.9) {
-		rate = rate "*"
-		starred = 1
-	}
-	found[1] = found[2] = ""
-	if (server != "bare")
-		verdicts(c, server, found)
-	else if (kind[c] == "p99of")
-		found[1] = noise(c)
-	if (run in failed)
-		found[1] = "BROKEN " found[1]
-	printf "%-14s %-8s %7d %11s %8s %8s %8s %8s %8s %6s %7s  %s\n", c, server, streams[c], rate,
-	       cell(median(c, server, "cpu_us_each"), "%.2f"), milliseconds(c, server, "p50_us"),
-	       milliseconds(c, server, "p99_us"), milliseconds(c, server, "p999_us"),
-	       milliseconds(c, server, "max_us"), cell(median(c, server, "memory_each"), "%.0f"),
-	       cell(median(c, server, "connects_per_s"), "%.0f"), found[1]
-	if (found[2] != "")
-		printf "%-107s%s\n", "", found[2]
+	return server == peer ? "-" : short(ratio(c, server, key, c, peer, key))
 }
 
 function milliseconds(c, server, key,    x)
 {
 	x = median(c, server, key)
-	return x == "" || kind[c] == "idle" ? "-" : sprintf("%.2f", x / 1000)
+	return x == "" || !(median(c, server, "deliveries") > 0) ? "-" : sprintf("%.2f", x / 1000)
 }
 
-END {
-	printf "%-14s %-8s %7s %11s %8s %8s %8s %8s %8s %6s %7s  %-26s %s\n", "case", "server", "streams", "delivered/s",
-	       "CPU us", "p50 ms", "p99 ms", "p99.9", "max", "B each", "open/s", "found", "goal"
+function rate_of(c, server,    x)
+{
+	x = median(c, server, "deliveries_per_s")
+	if (x == "")
+		return cell(median(c, server, "publishes_per_s"), "%.0f")
+	if (x == 0)
+		return "-"
+	if (median(c, server, "own_cpu_share") > 0.9) {
+		starred = 1
+		return sprintf("%.0f*", x)
+	}
+	return sprintf("%.0f", x)
+}
+
+# Of a few streams nothing can be told.
+function memory_of(c, server)
+{
+	return median(c, server, "streams") < 100 ? "-" : cell(median(c, server, "memory_each"), "%.0f")
+}
+
+function row(c, server,    run, word)
+{
+	run = c SUBSEP server
+	word = ""
+	if (run in failed)
+		word = failed[run] == "start" ? "  did not start" : "  BROKEN: " failed[run]
+	printf "%-13s %-14s %11s %6s %6s %8s %6s %6s %8s %8s %8s %8s %6s %6s %6s%s\n", c, server, rate_of(c, server),
+	       against(c, server, "deliveries_per_s", "bare"), against(c, server, "deliveries_per_s", "nchan"),
+	       cell(median(c, server, "cpu_us_each"), "%.2f"),
+	       against(c, server, "cpu_us_each", "bare"), against(c, server, "cpu_us_each", "nchan"),
+	       milliseconds(c, server, "p50_us"), milliseconds(c, server, "p99_us"), milliseconds(c, server, "p999_us"),
+	       milliseconds(c, server, "max_us"), memory_of(c, server),
+	       cell(median(c, server, "cpu_percent"), "%.1f"), cell(median(c, server, "connects_per_s"), "%.0f"), word
+}
+
+function print_figures(    k, s, n, list)
+{
+	printf "%-13s %-14s %11s %6s %6s %8s %6s %6s %8s %8s %8s %8s %6s %6s %6s\n", "case", "server", "delivered/s",
+	       "/bare", "/nchan", "CPU us", "/bare", "/nchan", "p50 ms", "p99 ms", "p99.9", "max", "B each", "CPU %", "open/s"
 	for (k = 1; k <= cases; k++) {
 		n = split(servers[order[k]], list, " ")
 		for (s = 1; s <= n; s++)
 			row(order[k], list[s])
+		if (n && k < cases)
+			print ""
 	}
-	print "CPU us: of the server, for each delivery. B each: user memory for each stream after opening. Latency: from " \
-	      "publish (when it was due, with a rate) to arrival."
+	print "CPU us: of all processes of the server, for each delivery; CPU %: of one core. B each: user memory for each"
+	print "stream after opening. Latency: from publish (when it was due, with a rate) to arrival; storm: from the first"
+	print "reconnect. open/s: streams opened a second, by a generator that opens 256 (storm: 1,024) at a time."
 	if (starred)
 		print "*: the generator had no time left: a lower bound"
+}
+
+# Figures that fit no column.
+function print_others(    i, j, n, part, names, one)
+{
+	n = split("journal-start:start_s journal-start:memory_payload sweep:sweep_ns sweep:sweep_cold_ns " \
+	          "sweep:kernel_bytes_each lock-2:samples lock-2:lock_percent churn-5000:memory_growth", names, " ")
+	for (i = 1; i <= n; i++) {
+		split(names[i], part, ":")
+		for (j = split(servers[part[1]], one, " "); j > 0; j--)
+			if (median(part[1], one[j], part[2]) != "")
+				printf "%-13s %-14s %s %s\n", part[1], one[j], part[2], short(median(part[1], one[j], part[2]))
+	}
+}
+
+function print_goal(text,    part, other, x, of, met)
+{
+	split(text, part, " ")
+	of = ""
+	if (part[6] == "-") {
+		x = median(part[1], part[2], part[3])
+	} else {
+		split(part[6], other, "/")
+		x = ratio(part[1], part[2], part[3], other[1], other[2], other[3])
+		of = " x " part[6]
+	}
+	if (part[3] == "status" && (part[1] SUBSEP part[2]) in rounds)
+		x = (part[1] SUBSEP part[2]) in failed
+	met = part[4] == "<=" ? x <= part[5] : x >= part[5]
+	printf "%-13s %-14s %-16s %8s  %s %-5s%-41s %s\n", part[1], part[2], part[3], short(x), part[4], part[5], of,
+	       x == "" ? "no figure" : met ? "met" : "MISSED"
+}
+
+END {
+	for (k = 1; k <= notes; k++)
+		print note[k]
+	print ""
+	print_figures()
+	print ""
+	print_others()
+	print ""
+	printf "%-13s %-14s %-16s %8s  %s\n", "goals", "server", "figure", "found", "bound"
+	for (k = 1; k <= goals; k++)
+		if (wanted == "" || index(wanted, " " substr(goal[k], 1, index(goal[k], " ") - 1) " "))
+			print_goal(goal[k])
 }
