@@ -23,7 +23,8 @@ STORE = segment directory journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_store hub_subscribe hub_presence
 SERVER = logger counters answer cors stream longpoll subscriber publisher api pages route conn conn_set acceptor worker
 MAIN = options address pushsse
-PAGES = www/demo.html www/demo.css www/demo.js
+SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
+PAGES = www/demo.html www/demo.css www/demo.js www/pushsse.d.ts $(SCRIPTS)
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(MAIN:%=$(BUILD)/%.o) $(BUILD)/assets.o
@@ -39,6 +40,15 @@ $(PROGRAM): $(OBJECTS)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(BUILD)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/www/%.js: www/%.js www/strip.awk
+	@mkdir -p $(BUILD)/www
+	awk -f www/strip.awk $< > $@.part
+	mv $@.part $@
+
+$(BUILD)/www/%.mjs: $(BUILD)/www/%.js
+	(cat $< && echo 'export { PushSSE, PushSSE as default };') > $@.part
+	mv $@.part $@
 
 $(BUILD)/assets.c: $(PAGES) www/embed.sh
 	@mkdir -p $(BUILD)

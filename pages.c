@@ -5,7 +5,12 @@
 
 #include "answer.h"
 #include "asset.h"
+#include "cors.h"
+#include "route.h"
+#include "sha256.h"
 #include "worker.h"
+
+enum { ETAG_BYTES = 8 }; /* of the SHA-256: enough to tell versions of one file apart */
 
 static const struct asset *find(struct slice path)
 {
@@ -33,20 +38,72 @@ static bool read_file(const char *directory, const char *name, struct buffer *ou
 	return !out->failed;
 }
 
+/* Is this entity tag one of If-None-Match? Weakly compared (RFC 9110 13.1.2): a proxy that compresses makes it W/"...". */
+static bool is_known(const struct conn *c, const char *tag)
+{
+	struct slice known = http_header(c->exchange->request, "If-None-Match");
+	size_t len = strlen(tag);
+
+	for (; known.at && known.len >= len; known.at++, known.len--)
+		if (memcmp(known.at, tag, len) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The demo's pages are asked for again each time; they may load nothing from elsewhere. The client script is kept for
+ * an hour, so that a new version is everywhere after that, and may be loaded by any page: it is public and says nothing
+ * about who asks. A module from another origin takes CORS for that, which cors.c has allowed already to some.
+ */
+static void add_headers(const struct conn *c, struct buffer *out, const char *tag)
+{
+	enum origin origin = cors_origin(c);
+
+	buffer_printf(out, "ETag: %s\r\n", tag);
+	if (c->exchange->route->demo)
+		buffer_add_text(out, "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
+		                     "Cache-Control: no-cache\r\nReferrer-Policy: no-referrer\r\n");
+	else
+		buffer_add_text(out, "Cache-Control: public, max-age=3600\r\nCross-Origin-Resource-Policy: cross-origin\r\n");
+	if (!c->exchange->route->demo && origin != ORIGIN_LISTED && origin != ORIGIN_ANY)
+		buffer_add_text(out, "Access-Control-Allow-Origin: *\r\n");
+	buffer_add(out, "", 1);
+}
+
+static void serve(struct conn *c, const char *type, struct slice bytes)
+{
+	unsigned char digest[SHA256_SIZE];
+	char tag[2 * ETAG_BYTES + 3] = "\"";
+	struct buffer more = {0};
+
+	sha256(bytes.at, bytes.len, digest);
+	for (size_t i = 0; i < ETAG_BYTES; i++)
+		(void)snprintf(tag + 1 + 2 * i, 3, "%02x", digest[i]); /* it fits */
+	tag[sizeof tag - 2] = '"';
+	tag[sizeof tag - 1] = '\0';
+	add_headers(c, &more, tag);
+	c->exchange->out.failed |= more.failed;
+	if (is_known(c, tag)) {
+		answer_head(c, 304, type, bytes.len, more.failed ? "" : more.at);
+		conn_answer(c);
+	} else {
+		answer_bytes(c, 200, type, bytes, more.failed ? "" : more.at);
+	}
+	buffer_free(&more);
+}
+
 void pages_serve(struct conn *c)
 {
-	static const char more[] =
-		"Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
-		"Cache-Control: no-cache\r\nReferrer-Policy: no-referrer\r\n";
 	const struct asset *asset = find(c->exchange->request->path);
 	const char *www = c->worker->server->options->www;
 	struct buffer file = {0};
+	bool own = asset && www && read_file(www, asset->path, &file);
 
-	if (!asset || (www && !read_file(www, asset->path, &file)))
+	if (own)
+		serve(c, asset->type, (struct slice){file.at ? file.at : "", file.len});
+	else if (!asset || (www && c->exchange->route->demo))
 		answer_error(c, 404, "not_found");
-	else if (www)
-		answer_bytes(c, 200, asset->type, (struct slice){file.at, file.len}, more);
 	else
-		answer_bytes(c, 200, asset->type, (struct slice){(const char *)asset->bytes, asset->len}, more);
+		serve(c, asset->type, (struct slice){(const char *)asset->bytes, asset->len});
 	buffer_free(&file);
 }

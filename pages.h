@@ -1,6 +1,7 @@
 /*
- * pages.h: the pages that are compiled into the binary, or those of --www DIR while one edits. For the worker's own
- * thread.
+ * pages.h: the client script and the demo's pages, as they are compiled into the binary, or those of --www DIR while
+ * one edits (which need not hold the client script). Each with an ETag, made when it is asked for: a file of --www may
+ * have changed. For the worker's own thread.
  */
 #ifndef PAGES_H
 #define PAGES_H

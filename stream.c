@@ -26,15 +26,17 @@ static const struct options *options_of(const struct conn *c)
 
 /* ---- control events */
 
-/* retry: jittered by a third, `times` over. */
-static void add_retry(struct buffer *out, struct conn *c, int64_t times)
+/* retry: jittered by a third, `times` over. Answers the ms. */
+static int64_t add_retry(struct buffer *out, struct conn *c, int64_t times)
 {
 	int64_t retry = options_of(c)->retry * times;
 	int64_t third = retry / 3;
 
+	retry += (int64_t)worker_random(c->worker, (uint64_t)third * 2 + 1) - third;
 	buffer_add_text(out, "retry: ");
-	buffer_add_number(out, (uint64_t)(retry - third) + worker_random(c->worker, (uint64_t)third * 2 + 1));
+	buffer_add_number(out, (uint64_t)retry);
 	buffer_add_text(out, "\n");
+	return retry;
 }
 
 static void add_id(struct buffer *out, const struct conn *c, uint64_t seq)
@@ -51,7 +53,7 @@ const char *stream_reset_json(enum reset reset)
 
 static void add_hello(struct buffer *out, struct conn *c, const struct hub_position *position, int64_t expires)
 {
-	add_retry(out, c, 1);
+	(void)add_retry(out, c, 1); /* hello has no need of it */
 	buffer_add_text(out, "event: pushsse.hello\n");
 	add_id(out, c, position->seq);
 	buffer_printf(out, "data: {\"v\":1,\"heartbeat\":%lld,\"reset\":%s,\"exp\":", (long long)options_of(c)->heartbeat,
@@ -72,8 +74,9 @@ static void add_online(struct buffer *out, struct hub_presence p)
 
 static void add_busy(struct buffer *out, struct conn *c, const char *reason, int64_t times)
 {
-	add_retry(out, c, times);
-	buffer_printf(out, "event: pushsse.busy\ndata: {\"reason\":\"%s\"}\n\n", reason);
+	int64_t retry = add_retry(out, c, times); /* in the data too: a page is not shown the field */
+
+	buffer_printf(out, "event: pushsse.busy\ndata: {\"reason\":\"%s\",\"retry\":%lld}\n\n", reason, (long long)retry);
 }
 
 /* ---- the end of one */
@@ -348,7 +351,7 @@ void stream_tick(struct conn *c)
 		buffer_add_text(&last, "event: pushsse.expired\ndata: {}\n\n");
 		end(c, CLOSE_EXPIRED, &last);
 	} else if (now >= c->ends) {
-		add_retry(&last, c, 1);
+		(void)add_retry(&last, c, 1);
 		buffer_add_text(&last, "\n");
 		end(c, CLOSE_AGE, &last);
 	} else if (now - c->since >= (c->pinged ? o->heartbeat : o->first_ping)) {

@@ -63,7 +63,7 @@ install_missing
 
 lock=node_modules/.installed-package-lock.json
 if ! cmp -s package-lock.json "$lock"; then
-	npm ci >&2 || fail "npm ci failed in tests/system (eventsource, eventsource-parser, playwright-core)"
+	npm ci >&2 || fail "npm ci failed in tests/system (acorn, eventsource, eventsource-parser, playwright-core, typescript)"
 	cp package-lock.json "$lock"
 fi
 

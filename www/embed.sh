@@ -15,6 +15,7 @@ type_of() {
 	case $1 in
 	*.html) echo 'text/html; charset=utf-8' ;;
 	*.css) echo 'text/css; charset=utf-8' ;;
+	*.d.ts) echo 'text/plain; charset=utf-8' ;;
 	*.js | *.mjs) echo 'text/javascript; charset=utf-8' ;;
 	*.svg) echo 'image/svg+xml' ;;
 	*) return 1 ;;
