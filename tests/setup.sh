@@ -25,6 +25,15 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
+# The packages of servers start them, unless this file says no. It is removed at the end.
+policy=/usr/sbin/policy-rc.d
+without_services() {
+	[ ! -e $policy ] || { "$@"; return; }
+	as_root sh -c "printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy"
+	trap 'as_root rm -f $policy' EXIT
+	"$@"
+}
+
 install_missing() {
 	[ -n "$missing" ] || return 0
 	has apt-get || fail "missing, and there is no apt-get to install it:$missing"
@@ -32,7 +41,7 @@ install_missing() {
 	echo "tests/setup.sh: installing$missing" >&2
 	as_root apt-get update -q >&2 || fail "apt-get update failed; missing:$missing"
 	# shellcheck disable=SC2086 # a list of package names
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2 ||
+	without_services as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2 ||
 		fail "apt-get could not install:$missing"
 	missing=
 }
@@ -46,6 +55,9 @@ need_command curl curl
 need_command openssl openssl
 need_command php php-cli
 need_command nginx nginx
+need_command apache2 apache2-bin
+need_command caddy caddy
+need_command haproxy haproxy
 need_command chromium chromium
 need_command strace strace
 need_command node nodejs
