@@ -1,0 +1,6 @@
+<?php
+
+use think\facade\Route;
+
+Route::get('push/token', 'Push/token');
+Route::post('order/:order/ship', 'Push/ship');
