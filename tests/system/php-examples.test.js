@@ -61,9 +61,11 @@ test('plain PHP: what the form sends is shown in the pages, and a page that was 
   await send(otherUid, 'to the other');
   await eventually(async () => (await messages(other))[0] === `${uid}: to the other`, 'the message in the other page');
 
-  await other.evaluate(() => stop()); // ends what is loading: its EventSource is closed for good, and the page makes another
+  await other.context().setOffline(true);
+  await other.evaluate(() => push.reconnect());
   await isIn(other, 'not connected');
   await send(otherUid, 'while away');
+  await other.context().setOffline(false);
   await isIn(other, 'connected');
   await eventually(async () => (await messages(other)).length >= 3, 'what was sent meanwhile');
   assert.deepEqual(await messages(other), ['while away', 'to the other', '<b>to all</b> é 😀'].map((text) => `${uid}: ${text}`));

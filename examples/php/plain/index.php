@@ -16,57 +16,25 @@ $_SESSION['form'] = $_SESSION['form'] ?? bin2hex(random_bytes(16));
   <button>Send</button> <span id="said"></span>
 </form>
 <ul id="messages"></ul>
+<script src="<?= htmlspecialchars(substr(EVENTS, 0, strrpos(EVENTS, '/')) . '/pushsse.js') ?>"></script>
 <script>
-let cursor = '';    // the last id: where the next connection goes on
-
-async function connect() {
-  try {
-    const answer = await fetch('token.php');
-    if (answer.status === 403) return;    // nobody is logged in
-    if (!answer.ok) throw new Error(answer.status);
-    listen(await answer.text());
-  } catch (e) {
-    again();
-  }
-}
-
-function again() {
-  show('not connected');
-  setTimeout(connect, 1000 + Math.random() * 4000);
-}
-
-function show(state) {
-  document.getElementById('state').textContent = state;
-}
-
-function listen(token) {
-  const source = new EventSource(<?= json_encode(EVENTS) ?> + '?token=' + token + '&lastEventId=' + cursor);
-  const on = (event, act) => source.addEventListener(event, e => {
-    cursor = e.lastEventId || cursor;
-    act(e.data);
-  });
-  on('message', data => {
-    const { from, text } = JSON.parse(data);
-    const item = document.createElement('li');
-    item.textContent = from + ': ' + text;    // never innerHTML: others wrote it
-    document.getElementById('messages').prepend(item);
-  });
-  on('pushsse.hello', () => show('connected'));
-  on('pushsse.ping', () => {});
-  on('pushsse.reset', () => location.reload());    // something may be missing: load what the page shows anew
-  on('pushsse.expired', () => { source.close(); connect(); });
-  on('pushsse.bye', () => { source.close(); show('logged out'); });
-  source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) again();
-    else show('reconnecting');
-  };
-}
+const push = new PushSSE(<?= json_encode(EVENTS) ?>, {
+  token: () => fetch('token.php').then(answer => answer.ok ? answer.text() : Promise.reject()),
+});
+push.onstate = e => {
+  document.getElementById('state').textContent = e.state === 'open' ? 'connected' : 'not connected';
+};
+push.onmessage = e => {
+  const { from, text } = JSON.parse(e.data);
+  const item = document.createElement('li');
+  item.textContent = from + ': ' + text;    // never innerHTML: others wrote it
+  document.getElementById('messages').prepend(item);
+};
+push.onreset = () => location.reload();    // something may be missing: load what the page shows anew
 
 document.forms[0].onsubmit = async e => {
   e.preventDefault();
   const answer = await fetch('send.php', { method: 'POST', body: new FormData(e.target) });
   document.getElementById('said').textContent = await answer.text();
 };
-
-connect();
 </script>
