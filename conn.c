@@ -28,7 +28,7 @@ struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener)
 		return NULL;
 	}
 	*c = (struct conn){
-		.fd = fd, .state = CONN_READING, .listener = (unsigned char)listener, .slot = NO_SLOT, .worker = w, .since = w->now};
+		.fd = fd, .state = CONN_READING, .listener = listener, .slot = NO_SLOT, .worker = w, .since = w->now};
 	worker_place(w, c);
 	return c;
 }
@@ -51,9 +51,6 @@ void conn_free(struct conn *c)
 {
 	hub_unsubscribe(c->worker->server->hub, &c->reader, false, c->worker->now);
 	conn_drop_exchange(c);
-	if (c->pending)
-		buffer_free(c->pending);
-	free(c->pending);
 	(void)close(c->fd); /* nothing is left to be done about an error */
 	free(c);
 }
@@ -85,7 +82,7 @@ void conn_enter(struct conn *c, enum conn_state state)
 		return;
 	w->waiting -= c->state == CONN_WAITING;
 	w->waiting += state == CONN_WAITING;
-	c->state = (unsigned char)state;
+	c->state = state;
 	worker_place(w, c);
 }
 

@@ -58,27 +58,28 @@ struct exchange {
 /* Does a stream want pushsse.online events? */
 enum online { ONLINE_NO, ONLINE_TOLD, ONLINE_OWED };
 
-/* What the walks over the cold ones look at comes first, in one cache line. */
+/*
+ * What the walks over the cold ones look at comes first, in one cache line. A hundred thousand streams are a hundred
+ * thousand of these: each byte counts.
+ */
 struct conn {
 	int fd;
-	unsigned char state;         /* enum conn_state */
-	unsigned char listener;      /* enum listener_kind it came in by */
-	bool hot;                    /* which set `slot` is in */
-	bool served;                 /* had a request before: the idle timeout applies */
-	bool pinged;                 /* of a stream: its first ping went out */
-	bool presses;                /* of a stream: publishers wait for it */
-	unsigned char online;        /* of a stream: enum online */
+	unsigned state : 4;          /* enum conn_state */
+	unsigned listener : 1;       /* enum listener_kind it came in by */
+	unsigned online : 2;         /* of a stream: enum online */
+	bool hot : 1;                /* which set `slot` is in */
+	bool served : 1;             /* had a request before: the idle timeout applies */
+	bool pinged : 1;             /* of a stream: its first ping went out */
+	bool presses : 1;            /* of a stream: publishers wait for it */
+	bool ages : 1;               /* of a stream: `until` is when it has reached its age, not its token's end */
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
-	int64_t since; /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
-	int64_t until;               /* of a stream: its token's end; of a poll: when it is answered at the latest */
-	int64_t ends;                /* of a stream: when it has reached its age */
-	struct worker *worker;
-	struct exchange *exchange;   /* NULL on a stream, and between requests */
-	struct buffer *pending;      /* of a stream: control bytes that did not go out; NULL nearly always */
-	struct conn *ready_next, **ready_link; /* in a ready queue */
-	struct conn *reap_next;      /* when closed: the next to be reaped */
-	struct reader reader;        /* attached on a stream and a parked poll */
 	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */
+	int64_t since; /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
+	int64_t until;               /* of a stream: when it ends; of a poll: when it is answered at the latest */
+	struct worker *worker;
+	struct exchange *exchange;   /* NULL between requests, and on a stream unless control bytes did not go out */
+	struct conn *next, **link;   /* in a ready queue; when closed: the next to be reaped */
+	struct reader reader;        /* attached on a stream and a parked poll */
 };
 
 #define NO_SLOT UINT32_MAX

@@ -215,7 +215,7 @@ static void walk(const struct roster *taken, void *context, void (*ready)(void *
 		struct subscription *s = taken->newest;
 
 		do {
-			ready(context, s->reader);
+			ready(context, subscription_reader(s));
 			s = s->older;
 		} while (s != taken->newest);
 	}

@@ -152,8 +152,8 @@ static void kick_readers(const struct audience *uid)
 	do {
 		unsigned char stays = VERDICT_STAYS;
 
-		(void)atomic_compare_exchange_strong(&s->reader->verdict, &stays, VERDICT_KICKED);
-		inbox_mark(s->reader);
+		(void)atomic_compare_exchange_strong(&subscription_reader(s)->verdict, &stays, VERDICT_KICKED);
+		inbox_mark(subscription_reader(s));
 		s = s->older;
 	} while (s != uid->newest);
 }

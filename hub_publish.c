@@ -55,7 +55,7 @@ static bool find_targets(struct hub *hub, struct delivery *d)
 /* Does this subscription come first among those of its reader whose audience has the stamp? */
 static bool counts_first(struct subscription *s, uint64_t stamp)
 {
-	struct reader *r = s->reader;
+	struct reader *r = subscription_reader(s);
 
 	for (unsigned i = 0; reader_subscription(r, i) != s; i++)
 		if (reader_subscription(r, i)->audience->stamp == stamp)
@@ -97,8 +97,8 @@ static void mark(const struct audience *a, const struct message *m)
 	if (!(s = a->newest))
 		return;
 	do {
-		inbox_count(s->reader->inbox, URGENT, m->seq, m->size);
-		inbox_mark(s->reader);
+		inbox_count(subscription_reader(s)->inbox, URGENT, m->seq, m->size);
+		inbox_mark(subscription_reader(s));
 		s = s->older;
 	} while (s != a->newest);
 }

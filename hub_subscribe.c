@@ -25,8 +25,8 @@ static bool replace_client(struct audience *uid, uint64_t cid)
 	if (!cid || !s)
 		return false;
 	do {
-		if (s->reader->cid == cid && atomic_load(&s->reader->verdict) == VERDICT_STAYS) {
-			give_verdict(s->reader, VERDICT_REPLACED);
+		if (subscription_reader(s)->cid == cid && atomic_load(&subscription_reader(s)->verdict) == VERDICT_STAYS) {
+			give_verdict(subscription_reader(s), VERDICT_REPLACED);
 			replaced = true;
 		}
 		s = s->older;
@@ -47,9 +47,9 @@ static bool make_room(const struct hub *hub, struct audience *uid)
 	if (!s || uid->streams < hub->limits.max_streams_per_uid)
 		return false;
 	do {
-		if (atomic_load(&s->reader->verdict) == VERDICT_STAYS) {
+		if (atomic_load(&subscription_reader(s)->verdict) == VERDICT_STAYS) {
 			staying++;
-			oldest = s->reader;
+			oldest = subscription_reader(s);
 		}
 		s = s->older;
 	} while (s != uid->newest);
@@ -109,7 +109,6 @@ static void attach(struct hub *hub, const struct subscribe_request *s, int64_t n
 	for (unsigned i = 0; i < reader_subscriptions(r); i++) {
 		struct subscription *sub = reader_subscription(r, i);
 
-		sub->reader = r;
 		sub->at = log_place(&sub->audience->log, position.seq);
 		if (sub->audience->kind == AUDIENCE_UID)
 			ring_add(&sub->audience->newest, sub);
@@ -135,9 +134,10 @@ static void count_stream(struct hub *hub, struct audience *uid, int by)
 static void add_channel(struct reader *r, struct audience *channel)
 {
 	for (unsigned i = 0; i < r->channels; i++)
-		if (r->channel[i].audience == channel)
+		if (r->channel[i].subscription.audience == channel)
 			return;
-	r->channel[r->channels++].audience = channel;
+	r->channel[r->channels].subscription.audience = channel;
+	r->channel[r->channels++].reader = r;
 }
 
 /* Finds or makes the audiences and, of the wide ones, the rosters. False without memory. */

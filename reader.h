@@ -25,6 +25,10 @@ struct subscription {
 	struct audience *audience;
 	struct node *at;                         /* next to be read; held */
 	struct subscription *newer, *older;      /* ring of the audience's (or roster's) readers; under the hub's lock */
+};
+
+struct channel_subscription {
+	struct subscription subscription;
 	struct reader *reader;
 };
 
@@ -38,7 +42,7 @@ enum verdict {
 
 struct reader {
 	struct subscription own[2];         /* its uid and everyone */
-	struct subscription *channel;       /* the rest, allocated; NULL without channels */
+	struct channel_subscription *channel; /* the rest, allocated; NULL without channels */
 	struct inbox *inbox;                /* of the worker it belongs to; NULL when it is not attached */
 	struct reader *mark_next, **mark_link; /* in the inbox, when marked; under the hub's lock */
 	uint64_t attached;                  /* seq of the newest message then: what came up to it is replay */
@@ -58,7 +62,20 @@ static inline unsigned reader_subscriptions(const struct reader *r)
 
 static inline struct subscription *reader_subscription(struct reader *r, unsigned i)
 {
-	return i < 2 ? &r->own[i] : &r->channel[i - 2];
+	return i < 2 ? &r->own[i] : &r->channel[i - 2].subscription;
+}
+
+/* Whose it is: of the two that every reader has, told by their place in it. */
+static inline struct reader *subscription_reader(struct subscription *s)
+{
+	switch (s->audience->kind) {
+	case AUDIENCE_UID:
+		return (struct reader *)(void *)((char *)s - offsetof(struct reader, own[0]));
+	case AUDIENCE_EVERYONE:
+		return (struct reader *)(void *)((char *)s - offsetof(struct reader, own[1]));
+	default:
+		return ((struct channel_subscription *)(void *)s)->reader;
+	}
 }
 
 /* What one sendmsg() is to send, and where the reader stands after it. */

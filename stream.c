@@ -164,10 +164,10 @@ void stream_drain(struct conn *c)
 /* Keeps what a socket did not take of control bytes. */
 static void keep(struct conn *c, const char *at, size_t len)
 {
-	c->pending = calloc(1, sizeof *c->pending);
-	if (c->pending)
-		buffer_add(c->pending, at, len);
-	if (!c->pending || c->pending->failed)
+	c->exchange = calloc(1, sizeof *c->exchange);
+	if (c->exchange)
+		buffer_add(&c->exchange->out, at, len);
+	if (!c->exchange || c->exchange->out.failed)
 		end(c, CLOSE_MEMORY, NULL);
 	else
 		conn_enter(c, CONN_BLOCKED);
@@ -186,23 +186,22 @@ static void send_control(struct conn *c, struct buffer *bytes)
 }
 
 /* Sends what a socket did not take before. True when nothing is left of it. */
-static bool flush_pending(struct conn *c)
+static bool flush_kept(struct conn *c)
 {
+	struct buffer *kept = c->exchange ? &c->exchange->out : NULL;
 	ssize_t n;
 
-	if (!c->pending)
+	if (!kept)
 		return true;
-	n = conn_send(c, &(struct iovec){c->pending->at, c->pending->len}, 1);
+	n = conn_send(c, &(struct iovec){kept->at, kept->len}, 1);
 	if (n < 0) {
 		stream_left(c);
 		return false;
 	}
-	buffer_consume(c->pending, (size_t)n);
-	if (c->pending->len)
+	buffer_consume(kept, (size_t)n);
+	if (kept->len)
 		return false;
-	buffer_free(c->pending);
-	free(c->pending);
-	c->pending = NULL;
+	conn_drop_exchange(c);
 	return true;
 }
 
@@ -283,7 +282,7 @@ void stream_visit(struct conn *c)
 
 void stream_unblock(struct conn *c)
 {
-	if (flush_pending(c))
+	if (flush_kept(c))
 		deliver(c);
 	press(c);
 }
@@ -328,7 +327,7 @@ static void tick_blocked(struct conn *c)
 
 	if (atomic_load(&c->reader.verdict) != VERDICT_STAYS)
 		act_on_verdict(c);
-	else if (now >= c->until)
+	else if (now >= c->until && !c->ages)
 		end(c, CLOSE_EXPIRED, NULL);
 	else if (now - c->since >= options_of(c)->send_timeout)
 		end(c, CLOSE_SEND_TIMEOUT, NULL);
@@ -347,10 +346,10 @@ void stream_tick(struct conn *c)
 			longpoll_answer(c, CLOSE_ANSWERED);
 	} else if (c->state == CONN_BLOCKED) {
 		tick_blocked(c);
-	} else if (now >= c->until) {
+	} else if (now >= c->until && !c->ages) {
 		buffer_add_text(&last, "event: pushsse.expired\ndata: {}\n\n");
 		end(c, CLOSE_EXPIRED, &last);
-	} else if (now >= c->ends) {
+	} else if (now >= c->until) {
 		(void)add_retry(&last, c, 1);
 		buffer_add_text(&last, "\n");
 		end(c, CLOSE_AGE, &last);
@@ -430,8 +429,10 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 	}
 	c->exchange->out = (struct buffer){0};
 	conn_drop_exchange(c);
-	c->until = request->until;
-	c->ends = jittered_end(c);
+	c->until = jittered_end(c);
+	c->ages = c->until < request->until;
+	if (!c->ages)
+		c->until = request->until;
 	memcpy(c->token_tag, request->token_tag, sizeof c->token_tag);
 	count_add(&c->worker->counters.count[COUNT_STREAMS], 1);
 	log_stream(c, LOG_INFO, "stream_opened", "");

@@ -47,37 +47,37 @@ void worker_place(struct worker *w, struct conn *c)
 
 static void leave_queue(struct worker *w, struct conn *c)
 {
-	if (!c->ready_link)
+	if (!c->link)
 		return;
-	*c->ready_link = c->ready_next;
-	if (c->ready_next) {
-		c->ready_next->ready_link = c->ready_link;
+	*c->link = c->next;
+	if (c->next) {
+		c->next->link = c->link;
 	} else {
 		for (int i = 0; i < READY_QUEUES; i++)
-			if (w->ready[i].end == &c->ready_next)
-				w->ready[i].end = c->ready_link;
+			if (w->ready[i].end == &c->next)
+				w->ready[i].end = c->link;
 	}
-	c->ready_next = NULL;
-	c->ready_link = NULL;
+	c->next = NULL;
+	c->link = NULL;
 }
 
 void worker_ready(struct worker *w, struct conn *c, enum ready which)
 {
 	struct ready_queue *queue = &w->ready[which];
 
-	if (c->state == CONN_CLOSED || (c->ready_link && which != READY_URGENT))
+	if (c->state == CONN_CLOSED || (c->link && which != READY_URGENT))
 		return; /* it has gone, or its turn comes */
 	leave_queue(w, c);
-	c->ready_link = queue->end;
+	c->link = queue->end;
 	*queue->end = c;
-	queue->end = &c->ready_next;
+	queue->end = &c->next;
 }
 
 void worker_retire(struct worker *w, struct conn *c)
 {
 	leave_set(w, c);
 	leave_queue(w, c);
-	c->reap_next = w->closed;
+	c->next = w->closed;
 	w->closed = c;
 }
 
@@ -311,7 +311,7 @@ static void reap(struct worker *w)
 	while (w->closed) {
 		struct conn *c = w->closed;
 
-		w->closed = c->reap_next;
+		w->closed = c->next;
 		conn_free(c);
 		atomic_fetch_sub(&w->connections, 1);
 		atomic_fetch_sub(&w->server->connections, 1);
