@@ -48,24 +48,21 @@ static uint32_t hash_of(const struct audience_table *t, enum audience_kind kind,
 	return (uint32_t)hash_bytes(t->key, name) + (uint32_t)kind;
 }
 
-static struct audience *find_hashed(const struct audience_table *t, uint32_t hash, enum audience_kind kind,
-                                    struct slice name)
+static struct audience *find_in(struct audience *a, enum audience_kind kind, struct slice name)
 {
-	struct audience *a = *bucket_of(t, hash);
-
-	while (a && !(a->hash == hash && a->kind == kind && slice_equal(audience_name(a), name)))
+	while (a && !(a->kind == kind && slice_equal(audience_name(a), name)))
 		a = a->next;
 	return a;
 }
 
 struct audience *audience_find(const struct audience_table *t, enum audience_kind kind, struct slice name)
 {
-	return find_hashed(t, hash_of(t, kind, name), kind, name);
+	return find_in(*bucket_of(t, hash_of(t, kind, name)), kind, name);
 }
 
-static void insert(struct audience_table *t, struct audience *a)
+static void insert(struct audience_table *t, struct audience *a, uint32_t hash)
 {
-	struct audience **bucket = bucket_of(t, a->hash);
+	struct audience **bucket = bucket_of(t, hash);
 
 	a->next = *bucket;
 	*bucket = a;
@@ -89,7 +86,7 @@ static void grow(struct audience_table *t)
 	t->bucket[t->buckets++] = NULL;
 	for (; a; a = next) {
 		next = a->next;
-		insert(t, a);
+		insert(t, a, hash_of(t, a->kind, audience_name(a)));
 	}
 	if (t->buckets == (t->mask + 1) * 2)
 		t->mask = t->buckets - 1;
@@ -98,14 +95,13 @@ static void grow(struct audience_table *t)
 struct audience *audience_get(struct audience_table *t, enum audience_kind kind, struct slice name, uint64_t floor)
 {
 	uint32_t hash = hash_of(t, kind, name);
-	struct audience *a = find_hashed(t, hash, kind, name);
+	struct audience *a = find_in(*bucket_of(t, hash), kind, name);
 
 	if (a)
 		return a;
 	a = calloc(1, offsetof(struct audience, name) + name.len);
 	if (!a)
 		return NULL;
-	a->hash = hash;
 	a->kind = (unsigned char)kind;
 	a->len = (unsigned char)name.len;
 	if (!log_open(&a->log, floor)) {
@@ -116,13 +112,13 @@ struct audience *audience_get(struct audience_table *t, enum audience_kind kind,
 		memcpy(a->name, name.at, name.len);
 	if (++t->count > t->buckets)
 		grow(t);
-	insert(t, a);
+	insert(t, a, hash);
 	return a;
 }
 
 void audience_remove(struct audience_table *t, struct audience *a)
 {
-	struct audience **link = bucket_of(t, a->hash);
+	struct audience **link = bucket_of(t, hash_of(t, a->kind, audience_name(a)));
 
 	while (*link != a)
 		link = &(*link)->next;

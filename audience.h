@@ -40,10 +40,7 @@ struct audience {
 	struct linger *lingering; /* a uid: who polled a moment ago, newest first */
 	struct bar *bar;          /* a uid; NULL: never kicked */
 	int64_t touched;          /* when it was last published to (monotonic ms) */
-	uint64_t stamp;           /* seq of the publish that last counted it */
-	uint32_t hash;
 	uint32_t streams;         /* readers attached: streams and parked polls */
-	uint32_t lingers;
 	unsigned char kind;       /* enum audience_kind */
 	unsigned char len;        /* bytes of the name */
 	char name[];

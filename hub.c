@@ -125,7 +125,7 @@ void hub_bound_history(struct hub *hub)
 /* Its floor is remembered for as long as a reader may come back to it, then it goes into the one of all forgotten. */
 void hub_forget_if_idle(struct hub *hub, struct audience *a, int64_t now)
 {
-	bool read = a->rosters || a->lingers || a->kind == AUDIENCE_EVERYONE;
+	bool read = a->rosters || a->lingering || a->kind == AUDIENCE_EVERYONE;
 
 	if (read || a->bar || a->log.first != a->log.last)
 		return;

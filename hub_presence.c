@@ -6,9 +6,18 @@
 
 #include "hub_state.h"
 
+uint32_t presence_of(const struct audience *uid)
+{
+	uint32_t count = uid->streams;
+
+	for (const struct linger *l = uid->lingering; l; l = l->below)
+		count++;
+	return count;
+}
+
 void presence_changed(struct hub *hub, const struct audience *uid, uint32_t before)
 {
-	uint32_t after = uid->streams + uid->lingers;
+	uint32_t after = presence_of(uid);
 
 	if (before && !after)
 		atomic_fetch_sub(&hub->users, 1);
@@ -19,7 +28,7 @@ void presence_changed(struct hub *hub, const struct audience *uid, uint32_t befo
 static void linger_free(struct hub *hub, struct linger *l, struct linger **link)
 {
 	struct audience *uid = l->uid;
-	uint32_t before = uid->streams + uid->lingers--;
+	uint32_t before = presence_of(uid);
 
 	atomic_fetch_sub(&hub->lingers, 1);
 	*link = l->below;
@@ -38,7 +47,7 @@ void linger_end(struct hub *hub, struct audience *uid)
 void linger_begin(struct hub *hub, struct audience *uid, int64_t now)
 {
 	struct linger *l = malloc(sizeof *l);
-	uint32_t before = uid->streams + uid->lingers;
+	uint32_t before = presence_of(uid);
 
 	if (!l)
 		return;
@@ -47,7 +56,6 @@ void linger_begin(struct hub *hub, struct audience *uid, int64_t now)
 	l->previous->next = l;
 	l->next->previous = l;
 	uid->lingering = l;
-	uid->lingers++;
 	atomic_fetch_add(&hub->lingers, 1);
 	presence_changed(hub, uid, before);
 }
@@ -81,7 +89,7 @@ uint32_t hub_online(struct hub *hub, struct slice uid)
 
 	pthread_mutex_lock(&hub->lock);
 	a = audience_find(&hub->audiences, AUDIENCE_UID, uid);
-	streams = a ? a->streams + a->lingers : 0;
+	streams = a ? presence_of(a) : 0;
 	pthread_mutex_unlock(&hub->lock);
 	return streams;
 }
@@ -116,7 +124,7 @@ static size_t page_insert(struct online_uid *page, size_t count, size_t limit, c
 	if (count < limit)
 		count++;
 	memmove(&page[low + 1], &page[low], (count - low - 1) * sizeof *page);
-	page[low].streams = a->streams + a->lingers;
+	page[low].streams = presence_of(a);
 	page[low].len = a->len;
 	memcpy(page[low].name, a->name, a->len);
 	return count;
@@ -134,7 +142,7 @@ size_t hub_online_page(struct hub *hub, struct slice after, size_t limit, struct
 		pthread_mutex_lock(&hub->lock);
 		for (size_t end = bucket + SLICE; bucket < end && bucket < hub->audiences.buckets; bucket++)
 			for (const struct audience *a = hub->audiences.bucket[bucket]; a; a = a->next)
-				if (a->kind == AUDIENCE_UID && a->streams + a->lingers && compare_names(audience_name(a), after) > 0)
+				if (a->kind == AUDIENCE_UID && presence_of(a) && compare_names(audience_name(a), after) > 0)
 					count = page_insert(page, count, limit, a);
 		more = bucket < hub->audiences.buckets;
 		pthread_mutex_unlock(&hub->lock);

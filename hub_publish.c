@@ -52,18 +52,18 @@ static bool find_targets(struct hub *hub, struct delivery *d)
 	return true;
 }
 
-/* Does this subscription come first among those of its reader whose audience has the stamp? */
-static bool counts_first(struct subscription *s, uint64_t stamp)
+/* Does this subscription come first among those of its reader whose audience got this message? */
+static bool counts_first(struct subscription *s, uint64_t seq)
 {
 	struct reader *r = subscription_reader(s);
 
 	for (unsigned i = 0; reader_subscription(r, i) != s; i++)
-		if (reader_subscription(r, i)->audience->stamp == stamp)
+		if (reader_subscription(r, i)->audience->log.last_seq == seq)
 			return false;
 	return true;
 }
 
-static uint32_t count_once(const struct audience *wide, uint64_t stamp)
+static uint32_t count_once(const struct audience *wide, uint64_t seq)
 {
 	uint32_t streams = 0;
 
@@ -73,7 +73,7 @@ static uint32_t count_once(const struct audience *wide, uint64_t stamp)
 		if (!s)
 			continue;
 		do {
-			streams += counts_first(s, stamp);
+			streams += counts_first(s, seq);
 			s = s->older;
 		} while (s != roster->newest);
 	}
@@ -111,9 +111,8 @@ static void deliver(struct hub *hub, struct delivery *d, int64_t now)
 	for (size_t i = 0; i < d->targets; i++) {
 		struct audience *a = d->target[i].audience;
 
-		if (!a || a->stamp == m->seq)
+		if (!a || a->log.last_seq == m->seq)
 			continue;
-		a->stamp = m->seq;
 		a->touched = now;
 		if (m->expires == EXPIRED_ALWAYS && !a->streams)
 			continue; /* nobody is there, and nobody will ask for it */
@@ -149,7 +148,7 @@ static bool uids_are_away(const struct delivery *d)
 	for (const struct target *t = d->target; t < d->target + d->targets; t++) {
 		if (t->kind != AUDIENCE_UID)
 			continue;
-		if (t->audience && t->audience->streams + t->audience->lingers > 0)
+		if (t->audience && presence_of(t->audience) > 0)
 			return false;
 		uids++;
 	}

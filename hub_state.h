@@ -87,7 +87,9 @@ void hub_drop_segments(struct hub *hub, uint32_t upto);
 /* Lets go of what keeps more segments than there may be. */
 void hub_bound_journal(struct hub *hub, int64_t now);
 
-/* A uid's streams and lingers changed from `before` in all: keeps the count of users. */
+/* A uid's streams and lingers. */
+uint32_t presence_of(const struct audience *uid);
+/* They changed from `before` in all: keeps the count of users. */
 void presence_changed(struct hub *hub, const struct audience *uid, uint32_t before);
 /* One who polls again was there all along: takes the newest linger of this uid away, when there is one. */
 void linger_end(struct hub *hub, struct audience *uid);

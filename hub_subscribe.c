@@ -123,7 +123,7 @@ static void attach(struct hub *hub, const struct subscribe_request *s, int64_t n
 /* Counts the reader's uid as there, once more or once less. */
 static void count_stream(struct hub *hub, struct audience *uid, int by)
 {
-	uint32_t before = uid->streams + uid->lingers;
+	uint32_t before = presence_of(uid);
 
 	uid->streams += (uint32_t)by;
 	atomic_fetch_add(&hub->streams, (uint32_t)by);

@@ -19,7 +19,8 @@ bool log_open(struct log *log, uint64_t floor)
 void log_close(struct log *log)
 {
 	node_release(log->first);
-	log->first = log->last = NULL;
+	log->first = NULL;
+	log->last = NULL;
 }
 
 struct node *log_new_node(void)
@@ -67,7 +68,7 @@ void log_append(struct log *log, struct message *m, struct node *empty)
 
 	atomic_fetch_add_explicit(&m->references, 1, memory_order_relaxed);
 	node->message = m;
-	empty->start = node->start + m->size;
+	empty->start = node->start + (m->size + LOG_UNIT - 1) / LOG_UNIT;
 	atomic_store_explicit(&log->last, empty, memory_order_release);
 	log->last_seq = m->seq;
 	if (log->soonest > second_of(m->expires) || node == log->first)

@@ -17,16 +17,19 @@
 
 #include "message.h"
 
+enum { LOG_UNIT = 16 }; /* bytes */
+#define LOG_MAX_BYTES (INT64_C(64) << 30) /* UINT32_MAX units: bounds --history-bytes and --max-lag */
+
 struct node {
 	_Atomic(struct node *) next; /* NULL: this is the empty node at the end; holds a reference */
 	struct message *message;     /* held; set before next is */
-	uint64_t start;              /* bytes that were appended to the log before this node */
+	uint32_t start;              /* what was appended to the log before this node, in units of LOG_UNIT; it wraps */
 	atomic_uint references;
 };
 
 struct log {
 	struct node *first; /* the oldest retained node, or the empty one; held */
-	_Atomic(struct node *) last; /* the empty one: changed under the hub's lock, see log_bytes() */
+	_Atomic(struct node *) last; /* the empty one: changed under the hub's lock, see log_bytes_after() */
 	uint64_t floor;     /* the highest seq that history has dropped, 0 for none: below it there are gaps */
 	uint64_t last_seq;  /* of the newest message ever appended */
 	uint32_t retained;  /* messages from first on that history keeps (ttl > 0) */
@@ -36,12 +39,14 @@ struct log {
 };
 
 /*
- * Bytes that were ever appended: a reader at the node `at` is owed log_bytes() - at->start. Without the lock it is for one
- * who holds a node of the log: from that on, all are held.
+ * About how many bytes lie behind this node, which the caller holds: so all from that on are held, and no lock is taken.
+ * Each message is rounded up to LOG_UNIT, and all of it has to be less than LOG_MAX_BYTES.
  */
-static inline uint64_t log_bytes(struct log *log)
+static inline uint64_t log_bytes_after(struct log *log, const struct node *at)
 {
-	return atomic_load_explicit(&log->last, memory_order_acquire)->start;
+	uint32_t units = atomic_load_explicit(&log->last, memory_order_acquire)->start - at->start;
+
+	return (uint64_t)units * LOG_UNIT;
 }
 
 /* Called for each message that a log retains no longer, under the hub's lock, before it is let go. */

@@ -31,6 +31,7 @@ struct option {
 
 #define YEAR (INT64_C(366) * DAY)
 #define TERA (INT64_C(1) << 40)
+#define BACKLOG_MOST (INT64_C(32) << 30) /* what is kept and what one may be behind, together: LOG_MAX_BYTES */
 
 enum { SECOND = 1000, DAY = 24 * 60 * 60 * SECOND, KILO = 1024, MEGA = 1024 * KILO };
 
@@ -55,7 +56,7 @@ static const struct option table[] = {
 	 "what browsers wait to reconnect, jittered by a third"},
 	{"send-timeout", "TIME", DURATION, STREAMS, AT(send_timeout), 10, DAY, "30s",
 	 "closes a reader that takes nothing for so long"},
-	{"max-lag", "SIZE", SIZE, STREAMS, AT(max_lag), 16 * KILO, TERA, "4M",
+	{"max-lag", "SIZE", SIZE, STREAMS, AT(max_lag), 16 * KILO, BACKLOG_MOST, "4M",
 	 "closes a reader that is so far behind"},
 	{"max-age", "TIME", DURATION, STREAMS, AT(max_age), 0, YEAR, NULL,
 	 "closes a stream at that age, less or more a fifth [never]"},
@@ -67,7 +68,7 @@ static const struct option table[] = {
 	 "keeps messages for those who are away"},
 	{"history-count", "N", COUNT, HISTORY, AT(history_count), 0, 10000000, "1000",
 	 "messages kept for each uid and channel"},
-	{"history-bytes", "SIZE", SIZE, HISTORY, AT(history_bytes), 0, TERA, "256M",
+	{"history-bytes", "SIZE", SIZE, HISTORY, AT(history_bytes), 0, BACKLOG_MOST, "256M",
 	 "of all kept messages, the oldest go first"},
 	{"data-dir", "DIR", TEXT, HISTORY, AT(data_dir), 0, 0, NULL,
 	 "keeps a journal there: what was answered 200 outlives the process"},

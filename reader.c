@@ -110,7 +110,7 @@ uint64_t reader_lag(struct reader *r)
 	for (unsigned i = 0; i < reader_subscriptions(r); i++) {
 		const struct subscription *s = reader_subscription(r, i);
 
-		lag += log_bytes(&s->audience->log) - s->at->start;
+		lag += log_bytes_after(&s->audience->log, s->at);
 	}
 	return lag - r->offset;
 }

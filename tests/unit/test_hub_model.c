@@ -709,7 +709,8 @@ static void visit_somebody(struct model *m)
 
 		/* Once for each of its audiences is what lag counts. */
 		for (uint64_t seq = r->passed + 1; seq <= m->seq; seq++)
-			owed += message(m, seq)->size * bits(message(m, seq)->audiences & r->audiences);
+			owed += (message(m, seq)->size + LOG_UNIT - 1) / LOG_UNIT * LOG_UNIT *
+			        bits(message(m, seq)->audiences & r->audiences);
 		assert_true(owed - r->offset > MAX_LAG);
 		unsubscribe(m, r);
 	} else if (one_in(m, 3)) {
