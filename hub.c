@@ -242,13 +242,15 @@ void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (
 
 bool hub_is_congested(const struct hub *hub)
 {
+	uint64_t most = hub->limits.max_lag / 2 < GATHER_MAX_BYTES ? hub->limits.max_lag / 2 : GATHER_MAX_BYTES;
+
 	for (unsigned i = 0; i < hub->inboxes; i++) {
 		if (atomic_load(&hub->inbox[i]->pressing))
 			return true;
 		for (int u = 0; u < URGENCIES; u++) {
 			const struct backlog *b = &hub->inbox[i]->backlog[u];
 
-			if (atomic_load(&b->bytes) > hub->limits.max_lag / 2 || atomic_load(&b->messages) > GATHER_MAX_BLOCKS)
+			if (atomic_load(&b->bytes) > most || atomic_load(&b->messages) > GATHER_MAX_BLOCKS)
 				return true;
 		}
 	}

@@ -140,7 +140,7 @@ void hub_publish(struct hub *hub, const struct publication *p, int64_t now, stru
 void hub_flush(struct hub *hub);
 /*
  * Do publishers have to wait? They do while there are readers that read and press (hub_press), and while readers that
- * are not blocked are behind by more than half of max_lag, or by more messages than one visit gives them: waiting
+ * are not blocked are behind by more than half of max_lag, or by more than one visit gives them: waiting
  * sooner costs no throughput, and keeps the time to arrive within some two rounds.
  */
 bool hub_is_congested(const struct hub *hub);
