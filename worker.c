@@ -158,7 +158,6 @@ static void wait_for_hot(struct worker *w)
 	atomic_store(&w->sleeping, true);
 	n = poll(w->hot.poll, (nfds_t)w->hot.count, timeout_of(w));
 	atomic_store(&w->sleeping, false);
-	atomic_store(&w->woken, false); /* what it is woken for is looked at from here on */
 	w->now = clock_monotonic();
 	if (n > 0)
 		return;
@@ -239,7 +238,7 @@ static void walk_time(struct worker *w)
 static void walk_leaving(struct worker *w)
 {
 	struct conn_set *slice = &w->slice;
-	size_t n = slice_size(w, w->cold.count > WORKER_SLICE ? WORKER_LEAVE_SLICE : WORKER_SLICE, WORKER_LEAVE_ROUND_MS);
+	size_t n = slice_size(w, w->cold.count > WORKER_SLICE ? 1 : WORKER_SLICE, WORKER_LEAVE_ROUND_MS);
 
 	if (!conn_set_reserve(slice, true, n))
 		n = slice->capacity; /* fewer at a time: a round takes longer */
@@ -383,9 +382,10 @@ void *worker_run(void *worker)
 
 	while (!w->drained) {
 		wait_for_hot(w);
+		serve_hot(w);
+		atomic_store(&w->woken, false); /* what it is woken for is looked at from here on */
 		take_keys(&w->secrets, &w->next_secrets);
 		take_keys(&w->api_keys, &w->next_api_keys);
-		serve_hot(w);
 		visit_ready(w);
 		settle_waiting(w);
 		tick(w);
