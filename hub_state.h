@@ -8,8 +8,12 @@
 #include <pthread.h>
 
 #include "hub.h"
+#include "hub_record.h"
 #include "idempotency.h"
 #include "journal.h"
+
+/* Seqs that a start leaves out: beyond what a record on disk tells of, no more are given out. */
+enum { STORE_SKIP = 1 << 20 };
 
 /* One who polled a moment ago and has not come back yet. */
 struct linger {
@@ -86,6 +90,12 @@ enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int
 void hub_drop_segments(struct hub *hub, uint32_t upto);
 /* Lets go of what keeps more segments than there may be. */
 void hub_bound_journal(struct hub *hub, int64_t now);
+/* By the journal's thread, after a row of answers: wakes who has an answer to send, or a message to deliver. */
+void hub_answered(void *hub);
+
+/* hub_replay.c: takes in what is stored, in that segment. `now` is monotonic. */
+enum hub_result hub_take_in(struct hub *hub, const struct record *r, uint32_t segment, int64_t now,
+                            struct publishing *op);
 
 /* A uid's streams and lingers. */
 uint32_t presence_of(const struct audience *uid);

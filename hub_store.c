@@ -1,22 +1,16 @@
 /*
  * hub_store.c: the hub with a journal: what is published or barred goes there first, as a record, and is taken in
- * when it is stored, in the journal's order; at the next start the same records are taken in again. See hub_state.h.
+ * (hub_replay.c) when it is stored, in the journal's order. See hub_state.h.
  *
  * A seq is given out when a record is handed over. One that is never stored leaves a hole in the order, which nobody
  * minds. Transient messages without a key are not written and use up seqs that no record tells of; readers may hold
  * them as cursors, so a start goes on STORE_SKIP beyond the last record, and a RECORD_POSITION is written in time.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "hub_publish.h"
-#include "hub_record.h"
 #include "hub_state.h"
 
-enum {
-	STORE_SKIP = 1 << 20,  /* seqs */
-	STORE_RENEW_MS = 1000  /* between attempts to write bars again, or after a fault a position */
-};
+enum { STORE_RENEW_MS = 1000 }; /* between attempts to write bars again, or after a fault a position */
 
 /* A record on its way. */
 struct submission {
@@ -46,88 +40,7 @@ static void free_submission(struct submission *s)
 	free(s);
 }
 
-/* ---- taking in what is stored */
-
-/* Monotonic time of a time of the day, which may lie before this machine's start; never EXPIRED_ALWAYS. */
-static int64_t monotonic(const struct hub *hub, int64_t today)
-{
-	int64_t at = today - hub->skew;
-
-	return today == INT64_MAX ? INT64_MAX : at > EXPIRED_ALWAYS ? at : EXPIRED_ALWAYS + 1;
-}
-
-static enum hub_result take_message(struct hub *hub, const struct record *r, uint32_t segment, int64_t now,
-                                    struct publishing *op)
-{
-	struct delivery d; /* it is large: what is not set is not read */
-	struct slice names = r->names, name;
-	enum audience_kind kind;
-	char *room;
-
-	delivery_begin(&d);
-	while (d.targets < HUB_MAX_TARGETS && record_next_name(&names, &kind, &name))
-		delivery_add_target(&d, kind, name);
-	op->result = HUB_NO_MEMORY;
-	room = delivery_prepare(&d, r->text.len);
-	if (room) {
-		memcpy(room, r->text.at, r->text.len);
-		d.rendered = r->text.len;
-		d.seq = r->seq;
-		d.segment = segment;
-		d.message->expires = r->transient ? EXPIRED_ALWAYS : monotonic(hub, r->expires);
-		d.key = r->key;
-		d.key_from = r->time - hub->skew; /* it may lie before the machine's start: what has run out stays so */
-		d.keyed = r->keyed;
-		delivery_accept(hub, &d, now, op, hub->wake_owed);
-	}
-	delivery_release(&d);
-	return op->result;
-}
-
-/* Takes in the bar's segment in place of the one before, and the bar itself when it is not there yet. */
-static enum hub_result take_bar(struct hub *hub, const struct record *r, uint32_t segment)
-{
-	enum hub_result result;
-	enum audience_kind kind;
-	struct slice names = r->names, name;
-
-	if (!record_next_name(&names, &kind, &name))
-		return HUB_OK;
-	pthread_mutex_lock(&hub->lock);
-	result = hub_bar(hub, name, r->text, r->time);
-	if (result == HUB_OK) {
-		struct audience *uid = audience_find(&hub->audiences, AUDIENCE_UID, name);
-
-		hub_release_segment(hub, uid->bar->segment);
-		uid->bar->segment = segment;
-		hub_hold_segment(hub, segment);
-	}
-	pthread_mutex_unlock(&hub->lock);
-	return result;
-}
-
-static void take_position(struct hub *hub, uint32_t segment)
-{
-	pthread_mutex_lock(&hub->lock);
-	hub_release_segment(hub, hub->position_segment);
-	hub->position_segment = segment;
-	hub_hold_segment(hub, segment);
-	pthread_mutex_unlock(&hub->lock);
-}
-
-static enum hub_result take(struct hub *hub, const struct record *r, uint32_t segment, int64_t now,
-                            struct publishing *op)
-{
-	switch (r->kind) {
-	case RECORD_MESSAGE:
-		return take_message(hub, r, segment, now, op);
-	case RECORD_BAR:
-		return take_bar(hub, r, segment);
-	default:
-		take_position(hub, segment);
-		return HUB_OK;
-	}
-}
+/* ---- what the journal answers */
 
 /* Is there a record on the disk that lets a start go on beyond this one's seq? It may be the one itself. */
 static bool is_covered(struct hub *hub, const struct record *r, bool written)
@@ -173,7 +86,7 @@ static void stored(struct journal_entry *entry, bool good)
 		op = &nobody;
 	op->result = HUB_STORAGE;
 	if (good && record_read((struct slice){s->bytes.at, s->bytes.len}, &r) && is_covered(hub, &r, entry->body.len > 0))
-		op->result = take(hub, &r, entry->segment, s->now, op);
+		op->result = hub_take_in(hub, &r, entry->segment, s->now, op);
 	note_stored(hub, s, good);
 	free_submission(s);
 	if (op->inbox)
@@ -182,8 +95,7 @@ static void stored(struct journal_entry *entry, bool good)
 		op->done(op);
 }
 
-/* By the journal's thread, after a row of them: who has an answer to send, or a message to deliver? */
-static void answered(void *context)
+void hub_answered(void *context)
 {
 	struct hub *hub = context;
 
@@ -359,93 +271,6 @@ void hub_bound_journal(struct hub *hub, int64_t now)
 		renew_bars(hub, over, now);
 	}
 	keep_position(hub, now);
-}
-
-/* ---- start */
-
-struct replay {
-	struct hub *hub;
-	int64_t now;
-	uint32_t segment; /* of the record before; 0: there was none */
-	bool hole;        /* segments before this place are gone */
-};
-
-/* Everybody reads what is for everyone: the floor of that log is everybody's. */
-static void raise_floor(struct hub *hub, uint64_t seq)
-{
-	if (hub->everyone->log.floor < seq)
-		hub->everyone->log.floor = seq;
-}
-
-/*
- * The first record behind a hole that tells which messages may have lain in it. A segment without any goes, too: that
- * is no gap.
- */
-static void measure_hole(struct replay *replay, const struct record *r)
-{
-	uint64_t last = r->kind == RECORD_MESSAGE ? r->seq - 1 : r->written;
-
-	if (!replay->hole || r->kind == RECORD_BAR)
-		return;
-	if (last > replay->hub->written)
-		raise_floor(replay->hub, last);
-	replay->hole = false;
-}
-
-static bool replayed(void *context, struct slice body, uint32_t segment)
-{
-	struct replay *replay = context;
-	struct hub *hub = replay->hub;
-	struct publishing nobody = {0};
-	enum hub_result result;
-	struct record r;
-	uint64_t written;
-
-	if (!body.at) {
-		replay->hole = true;
-		return true;
-	}
-	if (!record_read(body, &r))
-		return false;
-	replay->hole |= segment > replay->segment + 1;
-	replay->segment = segment;
-	measure_hole(replay, &r);
-	written = r.kind == RECORD_MESSAGE ? r.seq : r.written;
-	if (hub->written < written)
-		hub->written = written;
-	if (hub->assigned < r.seq)
-		hub->assigned = r.seq;
-	result = take(hub, &r, segment, replay->now, &nobody);
-	if (result == HUB_FULL && r.keyed) { /* more keys than there may be: a clock was set back */
-		r.keyed = false;
-		result = take(hub, &r, segment, replay->now, &nobody);
-	}
-	return result == HUB_OK;
-}
-
-bool hub_use_journal(struct hub *hub, const struct journal_options *options, int64_t now, int64_t skew, uint64_t *lost,
-                     char *error, size_t size)
-{
-	struct replay replay = {.hub = hub, .now = now};
-	struct journal_options opening = *options;
-
-	hub->skew = skew;
-	opening.opened = &hub->journal;
-	opening.answered = answered;
-	opening.context = hub;
-	if (!journal_open(&opening, hub->epoch, replayed, &replay, lost, error, size))
-		return false;
-	if (replay.hole)
-		raise_floor(hub, hub->assigned);
-	hub->publishes = 0;
-	hub->position = hub->assigned;
-	if (journal_figures(hub->journal).segments) /* also without a record: transient messages leave none */
-		hub->assigned += STORE_SKIP;
-	atomic_store(&hub->seq, hub->assigned);
-	if (journal_start(hub->journal))
-		return true;
-	(void)snprintf(error, size, "no thread for the journal");
-	return false;
 }
 
 void hub_set_skew(struct hub *hub, int64_t skew)
