@@ -24,7 +24,8 @@ HUB = message log audience reader inbox idempotency hub_record hub hub_publish h
 SERVER = logger counters answer cors stream longpoll subscriber publisher api pages route conn conn_set acceptor worker
 MAIN = options address pushsse
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
-PAGES = www/demo.html www/demo.css www/demo.js www/pushsse.d.ts $(SCRIPTS)
+PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js www/pushsse.d.ts \
+	$(SCRIPTS)
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(MAIN:%=$(BUILD)/%.o) $(BUILD)/assets.o

@@ -71,6 +71,7 @@ struct conn {
 	bool served : 1;             /* had a request before: the idle timeout applies */
 	bool pinged : 1;             /* of a stream: its first ping went out */
 	bool presses : 1;            /* of a stream: publishers wait for it */
+	unsigned heartbeat : 19;     /* of a stream whose client chose it, under --selftest: ms; else 0 */
 	bool ages : 1;               /* of a stream: `until` is when it has reached its age, not its token's end */
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
 	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */

@@ -92,6 +92,8 @@ static const struct option table[] = {
 	 "error, warn, info or debug, to stderr"},
 	{"demo", NULL, FLAG, RUNNING, AT(demo), 0, 0, NULL,
 	 "makes up secret and key, prints a URL to open and a curl line to paste"},
+	{"selftest", NULL, FLAG, RUNNING, AT(selftest), 0, 0, NULL,
+	 "serves /selftest, a page that tests the proxies; part of --demo"},
 	{"ttl", "TIME", DURATION, TOKEN, AT(ttl), 1, YEAR, "1h",
 	 "how long the token is good"},
 	{"channel", "NAME", LIST, TOKEN, AT(channel), 0, 0, NULL,

@@ -14,7 +14,9 @@ enum { ETAG_BYTES = 8 }; /* of the SHA-256: enough to tell versions of one file 
 
 static const struct asset *find(struct slice path)
 {
-	struct slice name = slice_is(path, "/") ? slice_of("demo.html") : (struct slice){path.at + 1, path.len - 1};
+	struct slice name = slice_is(path, "/")           ? slice_of("demo.html")
+	                    : slice_is(path, "/selftest") ? slice_of("selftest.html")
+	                                                  : (struct slice){path.at + 1, path.len - 1};
 
 	for (size_t i = 0; i < assets_count; i++)
 		if (slice_is(name, assets[i].path))
@@ -60,12 +62,12 @@ static void add_headers(const struct conn *c, struct buffer *out, const char *ta
 	enum origin origin = cors_origin(c);
 
 	buffer_printf(out, "ETag: %s\r\n", tag);
-	if (c->exchange->route->demo)
+	if (c->exchange->route->under != UNDER_ALL)
 		buffer_add_text(out, "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
 		                     "Cache-Control: no-cache\r\nReferrer-Policy: no-referrer\r\n");
 	else
 		buffer_add_text(out, "Cache-Control: public, max-age=3600\r\nCross-Origin-Resource-Policy: cross-origin\r\n");
-	if (!c->exchange->route->demo && origin != ORIGIN_LISTED && origin != ORIGIN_ANY)
+	if (c->exchange->route->under == UNDER_ALL && origin != ORIGIN_LISTED && origin != ORIGIN_ANY)
 		buffer_add_text(out, "Access-Control-Allow-Origin: *\r\n");
 	buffer_add(out, "", 1);
 }
@@ -101,7 +103,7 @@ void pages_serve(struct conn *c)
 
 	if (own)
 		serve(c, asset->type, (struct slice){file.at ? file.at : "", file.len});
-	else if (!asset || (www && c->exchange->route->demo))
+	else if (!asset || (www && c->exchange->route->under != UNDER_ALL))
 		answer_error(c, 404, "not_found");
 	else
 		serve(c, asset->type, (struct slice){(const char *)asset->bytes, asset->len});

@@ -424,6 +424,7 @@ static bool complete(struct options *o, char secret[65], char key[65], char *err
 		(void)snprintf(error, size, "no API key: give --api-key-file FILE, or PUSHSSE_API_KEY in the environment, or --api-open");
 		return false;
 	}
+	o->selftest = o->selftest || o->demo;
 	if (!o->demo)
 		return true;
 	if (!make_up_key(secret) || !make_up_key(key)) {

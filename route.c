@@ -9,31 +9,36 @@
 #include "worker.h"
 
 static const struct route routes[] = {
-	{"GET", "/events", subscriber_events, LISTENER_PUBLIC, false, false, false},
-	{"GET", "/poll", subscriber_poll, LISTENER_PUBLIC, false, false, false},
-	{"GET", "/healthz", api_healthz, LISTENER_PUBLIC, false, false, false},
-	{"GET", "/pushsse.js", pages_serve, LISTENER_PUBLIC, false, false, false},
-	{"GET", "/pushsse.mjs", pages_serve, LISTENER_PUBLIC, false, false, false},
-	{"GET", "/pushsse.d.ts", pages_serve, LISTENER_PUBLIC, false, false, false},
-	{"GET", "/compat.js", pages_serve, LISTENER_PUBLIC, false, false, false},
-	{"GET", "/", pages_serve, LISTENER_PUBLIC, false, false, true},
-	{"GET", "/demo.css", pages_serve, LISTENER_PUBLIC, false, false, true},
-	{"GET", "/demo.js", pages_serve, LISTENER_PUBLIC, false, false, true},
-	{"POST", "/demo/publish", api_demo_publish, LISTENER_PUBLIC, true, false, true},
-	{"POST", "/publish", api_publish, LISTENER_API, true, true, false},
-	{"", "/", api_compat, LISTENER_API, true, true, false},
-	{"GET", "/online", api_online, LISTENER_API, false, true, false},
-	{"POST", "/disconnect", api_disconnect, LISTENER_API, true, true, false},
-	{"GET", "/stats", api_stats, LISTENER_API, false, true, false},
-	{"GET", "/healthz", api_healthz, LISTENER_API, false, false, false},
+	{"GET", "/events", subscriber_events, LISTENER_PUBLIC, false, false, UNDER_ALL},
+	{"GET", "/poll", subscriber_poll, LISTENER_PUBLIC, false, false, UNDER_ALL},
+	{"GET", "/healthz", api_healthz, LISTENER_PUBLIC, false, false, UNDER_ALL},
+	{"GET", "/pushsse.js", pages_serve, LISTENER_PUBLIC, false, false, UNDER_ALL},
+	{"GET", "/pushsse.mjs", pages_serve, LISTENER_PUBLIC, false, false, UNDER_ALL},
+	{"GET", "/pushsse.d.ts", pages_serve, LISTENER_PUBLIC, false, false, UNDER_ALL},
+	{"GET", "/compat.js", pages_serve, LISTENER_PUBLIC, false, false, UNDER_ALL},
+	{"GET", "/", pages_serve, LISTENER_PUBLIC, false, false, UNDER_DEMO},
+	{"GET", "/demo.css", pages_serve, LISTENER_PUBLIC, false, false, UNDER_DEMO},
+	{"GET", "/demo.js", pages_serve, LISTENER_PUBLIC, false, false, UNDER_DEMO},
+	{"GET", "/selftest", pages_serve, LISTENER_PUBLIC, false, false, UNDER_SELFTEST},
+	{"GET", "/selftest.css", pages_serve, LISTENER_PUBLIC, false, false, UNDER_SELFTEST},
+	{"GET", "/selftest.js", pages_serve, LISTENER_PUBLIC, false, false, UNDER_SELFTEST},
+	{"POST", "/demo/publish", api_demo_publish, LISTENER_PUBLIC, true, false, UNDER_DEMO},
+	{"POST", "/publish", api_publish, LISTENER_API, true, true, UNDER_ALL},
+	{"", "/", api_compat, LISTENER_API, true, true, UNDER_ALL},
+	{"GET", "/online", api_online, LISTENER_API, false, true, UNDER_ALL},
+	{"POST", "/disconnect", api_disconnect, LISTENER_API, true, true, UNDER_ALL},
+	{"GET", "/stats", api_stats, LISTENER_API, false, true, UNDER_ALL},
+	{"GET", "/healthz", api_healthz, LISTENER_API, false, false, UNDER_ALL},
 };
 
 enum { ROUTES = sizeof routes / sizeof routes[0] };
 
 static bool serves(const struct conn *c, const struct route *r)
 {
+	const struct options *o = c->worker->server->options;
+
 	return r->listener == c->listener && slice_is(c->exchange->request->path, r->path) &&
-	       (!r->demo || c->worker->server->options->demo);
+	       (r->under == UNDER_ALL || (r->under == UNDER_DEMO ? o->demo : o->selftest));
 }
 
 static bool takes_method(const struct route *r, struct slice method)

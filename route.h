@@ -7,6 +7,9 @@
 
 #include "conn.h"
 
+/* What has to be given for it to exist; else it is 404. */
+enum route_under { UNDER_ALL, UNDER_DEMO, UNDER_SELFTEST };
+
 struct route {
 	const char *method;       /* HEAD goes with GET; "" = any */
 	const char *path;
@@ -14,7 +17,7 @@ struct route {
 	unsigned char listener;   /* enum listener_kind */
 	bool body;                /* it may have one; a request with a body that is not expected is refused */
 	bool key;                 /* it takes the API key */
-	bool demo;                /* it exists under --demo alone */
+	unsigned char under;      /* enum route_under */
 };
 
 /* The head has arrived: finds the route, settles CORS and what can be refused without the body. False: answered. */

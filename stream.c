@@ -53,10 +53,12 @@ const char *stream_reset_json(enum reset reset)
 
 static void add_hello(struct buffer *out, struct conn *c, const struct hub_position *position, int64_t expires)
 {
+	int64_t heartbeat = c->heartbeat ? c->heartbeat : options_of(c)->heartbeat;
+
 	(void)add_retry(out, c, 1); /* hello has no need of it */
 	buffer_add_text(out, "event: pushsse.hello\n");
 	add_id(out, c, position->seq);
-	buffer_printf(out, "data: {\"v\":1,\"heartbeat\":%lld,\"reset\":%s,\"exp\":", (long long)options_of(c)->heartbeat,
+	buffer_printf(out, "data: {\"v\":1,\"heartbeat\":%lld,\"reset\":%s,\"exp\":", (long long)heartbeat,
 	              stream_reset_json(position->reset));
 	if (expires == INT64_MAX)
 		buffer_add_text(out, "null}\n\n");
@@ -353,7 +355,7 @@ void stream_tick(struct conn *c)
 		(void)add_retry(&last, c, 1);
 		buffer_add_text(&last, "\n");
 		end(c, CLOSE_AGE, &last);
-	} else if (now - c->since >= (c->pinged ? o->heartbeat : o->first_ping)) {
+	} else if (now - c->since >= (c->heartbeat ? c->heartbeat : c->pinged ? o->heartbeat : o->first_ping)) {
 		ping(c);
 	}
 }
@@ -422,6 +424,7 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 			buffer_printf(&out, ":%*s\n", PADDING / PADDING_LINES, "");
 		buffer_add_text(&out, "\n");
 	}
+	c->heartbeat = request->heartbeat & 0x7ffff; /* at most SELFTEST_HEARTBEAT_MAX_MS */
 	add_hello(&out, c, position, request->expires);
 	if (request->online) {
 		c->online = ONLINE_TOLD;

@@ -14,6 +14,7 @@ struct stream_request {
 	struct subscribe_request subscribe;
 	int64_t until;       /* monotonic ms: a stream's token's end; when a poll is answered at the latest */
 	int64_t expires;     /* the claim exp, seconds since 1970; INT64_MAX without one */
+	uint32_t heartbeat;  /* ms, as a self-test chose it; 0: the server's own */
 	bool padding, online;
 	bool first;          /* a poll without a position: it is answered at once */
 	unsigned char token_tag[4];

@@ -11,7 +11,7 @@ enum { WAIT_MAX_NUMBER = 1000000000 }; /* seconds that are still read as a numbe
 
 /* What the query of a subscriber holds. */
 struct parameters {
-	struct slice token, position, cid, wait;
+	struct slice token, position, cid, wait, heartbeat;
 	struct slice channel[READER_MAX_CHANNELS];
 	size_t channels;
 	bool padding, online;
@@ -30,6 +30,8 @@ static void take(struct parameters *p, const struct field *f)
 			p->wrong = "cid";
 	} else if (slice_is(f->name, "wait")) {
 		p->wait = f->value;
+	} else if (slice_is(f->name, "heartbeat")) {
+		p->heartbeat = f->value;
 	} else if (slice_is(f->name, "padding")) {
 		p->padding = f->value.len > 0 && !slice_is(f->value, "0");
 	} else if (slice_is(f->name, "online")) {
@@ -193,6 +195,15 @@ void subscriber_events(struct conn *c)
 	}
 	if (!admit(c, &p, &claims, &request))
 		return;
+	if (p.heartbeat.at && c->worker->server->options->selftest) {
+		int64_t ms = slice_number(p.heartbeat, SELFTEST_HEARTBEAT_MAX_MS);
+
+		if (ms < SELFTEST_HEARTBEAT_MIN_MS) {
+			answer_field_error(c, slice_of("heartbeat"), "not a number of ms, or out of bounds");
+			return;
+		}
+		request.heartbeat = (uint32_t)ms;
+	}
 	request.until = end_of(c, &claims);
 	stream_open(c, &request);
 }

@@ -188,6 +188,7 @@ if (!token) {
 	return;
 }
 show("uid", uid || "?");
+$("selftest").href += "#token=" + token;
 $("curl").value = "curl -H 'Authorization: Bearer KEY' -d 'to=" + encodeURIComponent(uid || "demo").replace(/'/g, "%27") +
 	"&content=hello' http://127.0.0.1:2121/publish";
 $("curl").onfocus = $("curl").select;
