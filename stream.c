@@ -122,6 +122,37 @@ static void end(struct conn *c, enum close_reason reason, struct buffer *last)
 	conn_close(c);
 }
 
+/* Sends one gathering of blocks. True when the socket took all of it. */
+static bool send_blocks(struct conn *c, struct gather *g)
+{
+	ssize_t n = conn_send(c, g->block, g->blocks);
+
+	if (n < 0) {
+		stream_left(c);
+		return false;
+	}
+	count_add(&c->worker->counters.count[COUNT_DELIVERIES], (size_t)n == g->bytes ? g->blocks : 0);
+	reader_advance(&c->reader, g, (size_t)n);
+	return (size_t)n == g->bytes;
+}
+
+/* What was published before the kick is on its way: as much of it as a visit takes comes before the last word. */
+static void say_bye(struct conn *c)
+{
+	struct buffer last = {.max = CONTROL_MAX};
+	struct gather g;
+
+	if (c->state == CONN_STREAMING && reader_gather(&c->reader, hub_seq(hub_of(c)), &g) && !send_blocks(c, &g)) {
+		if (c->state != CONN_CLOSED)
+			end(c, CLOSE_KICKED, NULL);
+		return;
+	}
+	buffer_add_text(&last, "event: pushsse.bye\ndata: ");
+	hub_bye(hub_of(c), &c->reader, &last);
+	buffer_add_text(&last, "\n\n");
+	end(c, CLOSE_KICKED, &last);
+}
+
 static void act_on_verdict(struct conn *c)
 {
 	struct buffer last = {.max = CONTROL_MAX};
@@ -132,10 +163,7 @@ static void act_on_verdict(struct conn *c)
 		end(c, CLOSE_EVICTED, &last);
 		break;
 	case VERDICT_KICKED:
-		buffer_add_text(&last, "event: pushsse.bye\ndata: ");
-		hub_bye(hub_of(c), &c->reader, &last);
-		buffer_add_text(&last, "\n\n");
-		end(c, CLOSE_KICKED, &last);
+		say_bye(c);
 		break;
 	default:
 		end(c, CLOSE_REPLACED, NULL);
@@ -205,20 +233,6 @@ static bool flush_kept(struct conn *c)
 		return false;
 	conn_drop_exchange(c);
 	return true;
-}
-
-/* Sends one gathering of blocks. True when the socket took all of it. */
-static bool send_blocks(struct conn *c, struct gather *g)
-{
-	ssize_t n = conn_send(c, g->block, g->blocks);
-
-	if (n < 0) {
-		stream_left(c);
-		return false;
-	}
-	count_add(&c->worker->counters.count[COUNT_DELIVERIES], (size_t)n == g->bytes ? g->blocks : 0);
-	reader_advance(&c->reader, g, (size_t)n);
-	return (size_t)n == g->bytes;
 }
 
 /* One that has taken something lately reads, however slowly: it is not cut, publishers wait for it instead. */

@@ -1,7 +1,7 @@
 // Who is there, sending someone away, counters and health.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { form, now, query, serve, token } from './server.js';
+import { KEY, form, now, query, serve, token } from './server.js';
 import { assertRefused, eventually, request } from './wire.js';
 
 const quiet = ['--first-ping', '30s', '--heartbeat', '30s'];
@@ -99,6 +99,21 @@ test('/disconnect says bye to the streams and polls of a uid, and to nobody else
   assert.deepEqual(await server.online('kicked', 'spared'), { kicked: 0, spared: 1 });
   await server.publish({ content: 'x' });
   assert.deepEqual(await other.data(1), ['x']);
+});
+
+test('what was published before /disconnect comes before bye', async () => {
+  const streams = [await server.stream('leaver'), await server.stream('leaver')];
+  const headers = { authorization: `Bearer ${KEY}`, 'content-type': form };
+  const api = await server.connect('api');
+  api.send(Buffer.concat([ // in one turn of the worker: it sees both before it visits a stream
+    request('POST', '/publish', { headers, body: 'to=leaver&content=last' }),
+    request('POST', '/disconnect', { headers, body: 'uid=leaver' })]));
+  assert.equal((await api.answer()).json.streams, 2);
+  assert.equal((await api.answer()).json.streams, 2);
+  for (const stream of streams) {
+    await stream.closed();
+    assert.match(String(stream.body), /data: last\n\nevent: pushsse.bye\n/);
+  }
 });
 
 test('after /disconnect older tokens are refused, newer ones are not', async () => {
