@@ -21,11 +21,12 @@ ROUNDS = 1000
 PURE = buffer clock hash crc32c utf8 sha256 json keyring token body http fields sse
 STORE = segment directory journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
-SERVER = logger counters answer cors stream longpoll subscriber publisher api pages route conn conn_set acceptor worker
+SERVER = logger counters answer cors stream longpoll subscriber publisher api stats pages route conn conn_set \
+	acceptor worker
 MAIN = options address pushsse
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
-PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js www/pushsse.d.ts \
-	$(SCRIPTS)
+PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js \
+	www/dashboard.html www/dashboard.css www/dashboard.js www/pushsse.d.ts $(SCRIPTS)
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(MAIN:%=$(BUILD)/%.o) $(BUILD)/assets.o

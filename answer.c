@@ -115,6 +115,18 @@ void answer_fresh(struct conn *c, struct buffer *body)
 	answer_json(c, 200, body, NO_STORE);
 }
 
+void answer_add_stream_head(struct buffer *out, struct conn *c)
+{
+	buffer_printf(out, "HTTP/1.1 200 OK\r\n%s", worker_date(c->worker));
+	buffer_add_text(out, "Content-Type: text/event-stream\r\n"
+	                     "Cache-Control: no-store, no-transform\r\n"
+	                     "X-Accel-Buffering: no\r\n"
+	                     "X-Content-Type-Options: nosniff\r\n"
+	                     "Referrer-Policy: no-referrer\r\n");
+	buffer_add(out, c->exchange->cors.at, c->exchange->cors.len);
+	buffer_add_text(out, "Connection: close\r\n\r\n");
+}
+
 void answer_add_cursor(struct buffer *out, const struct conn *c, uint64_t seq)
 {
 	char cursor[CURSOR_MAX];

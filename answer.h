@@ -22,6 +22,8 @@ void answer_unauthorized(struct conn *c, const char *error);
 void answer_field_error(struct conn *c, struct slice field, const char *reason);
 /* 200 with JSON that is true for now only; frees it. */
 void answer_fresh(struct conn *c, struct buffer *body);
+/* Appends the head of a text/event-stream that ends with the connection. */
+void answer_add_stream_head(struct buffer *out, struct conn *c);
 /* Appends the cursor of a seq. */
 void answer_add_cursor(struct buffer *out, const struct conn *c, uint64_t seq);
 /* What a refusal of http.h is called in JSON. */

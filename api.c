@@ -7,7 +7,6 @@
 #include "clock.h"
 #include "fields.h"
 #include "subscriber.h"
-#include "version.h"
 #include "worker.h"
 
 enum { ONLINE_PAGE = 100 }; /* uids of a page when it is not said how many */
@@ -185,69 +184,7 @@ void api_disconnect(struct conn *c)
 	buffer_free(&bye);
 }
 
-/* ---- /stats, /healthz */
-
-static uint64_t total(const struct server *s, enum counter counter)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < s->workers; i++)
-		sum += atomic_load(&s->worker[i].counters.count[counter]);
-	return sum;
-}
-
-static uint64_t total_closed(const struct server *s, enum close_reason reason)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < s->workers; i++)
-		sum += atomic_load(&s->worker[i].counters.closed[reason]);
-	return sum;
-}
-
-static void add_number(struct buffer *out, const char *name, uint64_t value)
-{
-	buffer_printf(out, "\"%s\":%llu,", name, (unsigned long long)value);
-}
-
-void api_stats(struct conn *c)
-{
-	const struct server *s = c->worker->server;
-	struct hub_figures f = hub_figures(s->hub);
-	struct journal_figures j = hub_journal_figures(s->hub);
-	struct buffer body = {0};
-
-	buffer_printf(&body, "{\"version\":\"%s\",", PUSHSSE_VERSION);
-	add_number(&body, "uptime", (uint64_t)(c->worker->now - s->started) / 1000);
-	add_number(&body, "workers", s->workers);
-	add_number(&body, "users", f.presence.users);
-	add_number(&body, "streams", f.presence.streams);
-	add_number(&body, "connections", atomic_load(&s->connections));
-	add_number(&body, "audiences", f.audiences);
-	add_number(&body, "retained", f.retained);
-	add_number(&body, "retainedBytes", f.retained_bytes);
-	add_number(&body, "keys", f.keys);
-	if (s->options->data_dir)
-		buffer_printf(&body, "\"journal\":{\"bytes\":%llu,\"segments\":%llu,\"failing\":%s},",
-		              (unsigned long long)j.bytes, (unsigned long long)j.segments, j.failing ? "true" : "false");
-	else
-		buffer_add_text(&body, "\"journal\":null,");
-	buffer_add_text(&body, "\"total\":{");
-	add_number(&body, "stored", j.records);
-	add_number(&body, "syncs", j.syncs);
-	add_number(&body, "storageFailures", j.failures);
-	add_number(&body, "publishes", f.publishes);
-	for (enum counter i = 0; i < COUNTERS; i++)
-		add_number(&body, counter_name(i), total(s, i));
-	buffer_add_text(&body, "\"closed\":{");
-	for (enum close_reason i = 0; i < CLOSE_REASONS; i++)
-		buffer_printf(&body, "%s\"%s\":%llu", i ? "," : "", close_reason_name(i),
-		              (unsigned long long)total_closed(s, i));
-	buffer_add_text(&body, "}},");
-	add_newest(&body, c);
-	buffer_add_text(&body, "}");
-	answer_fresh(c, &body);
-}
+/* ---- /healthz */
 
 void api_healthz(struct conn *c)
 {

@@ -1,5 +1,5 @@
 /*
- * api.h: what the website calls: publish, online, disconnect, stats. For the worker's own thread.
+ * api.h: what the website calls: publish, online, disconnect. For the worker's own thread.
  */
 #ifndef API_H
 #define API_H
@@ -29,7 +29,6 @@ const char *api_failure(enum hub_result result);
 
 void api_online(struct conn *c);
 void api_disconnect(struct conn *c);
-void api_stats(struct conn *c);
 void api_healthz(struct conn *c);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * clock.h: the two clocks, in milliseconds. Any thread.
+ * clock.h: the two clocks, in milliseconds where nothing else is said. Any thread.
  *
  * All timing is monotonic, so that a jump of the day's time moves no deadline. The day's time is for tokens and log
  * lines.
@@ -11,5 +11,7 @@
 
 int64_t clock_monotonic(void); /* greater than 0 */
 int64_t clock_today(void);     /* since 1970, UTC */
+/* Monotonic time in microseconds, greater than 0: for figures alone, no deadline is in them. */
+int64_t clock_microseconds(void);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "answer.h"
 #include "route.h"
+#include "stats.h"
 #include "stream.h"
 #include "worker.h"
 
@@ -64,6 +65,8 @@ short conn_interest(const struct conn *c)
 	case CONN_WRITING:
 	case CONN_BLOCKED:
 		return POLLOUT;
+	case CONN_REPORTING:
+		return (short)(c->exchange->out.len ? POLLIN | POLLOUT : POLLIN);
 	default:
 		return 0;
 	}
@@ -82,6 +85,7 @@ void conn_enter(struct conn *c, enum conn_state state)
 		return;
 	w->waiting -= c->state == CONN_WAITING;
 	w->waiting += state == CONN_WAITING;
+	w->reporting += state == CONN_REPORTING;
 	c->state = state;
 	worker_place(w, c);
 }
@@ -93,6 +97,7 @@ void conn_close(struct conn *c)
 	if (c->state == CONN_CLOSED)
 		return;
 	w->waiting -= c->state == CONN_WAITING;
+	w->reporting -= c->state == CONN_REPORTING;
 	w->onlookers -= c->online != ONLINE_NO;
 	if (c->presses)
 		hub_press(w->server->hub, &w->inbox, false);
@@ -384,6 +389,9 @@ void conn_serve(struct conn *c)
 	case CONN_BLOCKED:
 		stream_unblock(c);
 		break;
+	case CONN_REPORTING:
+		stats_serve(c);
+		break;
 	case CONN_DISCARDING:
 		if (conn_discard(c))
 			conn_close(c);
@@ -411,6 +419,9 @@ void conn_tick(struct conn *c)
 		break;
 	case CONN_BLOCKED:
 		stream_tick(c);
+		break;
+	case CONN_REPORTING:
+		stats_tick(c);
 		break;
 	case CONN_DISCARDING:
 		if (waited >= DISCARD_MS)

@@ -22,6 +22,7 @@ struct worker;
  *  READING -> (WAITING) -> WRITING -> READING ...   requests and answers in order
  *  READING -> WRITING -> POLLING -> WRITING -> ...  a long-poll that was parked
  *  READING -> STREAMING <-> BLOCKED                 a stream
+ *  READING -> REPORTING                             a stream of /stats
  *  any -> DISCARDING -> CLOSED                      the answer is out; what still comes is thrown away
  */
 enum conn_state {
@@ -31,6 +32,7 @@ enum conn_state {
 	CONN_STREAMING, /* cold: has taken all that it was sent */
 	CONN_BLOCKED,   /* hot: a stream whose last send() was short */
 	CONN_POLLING,   /* cold: a parked long-poll */
+	CONN_REPORTING, /* hot: a stream of /stats, of which there are few; it keeps its exchange */
 	CONN_DISCARDING, /* hot: until the client has read the answer and closes, so that no RST destroys it (RFC 9112 9.6) */
 	CONN_CLOSED      /* in no set: to be reaped */
 };
@@ -76,7 +78,7 @@ struct conn {
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
 	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */
 	int64_t since; /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
-	int64_t until;               /* of a stream: when it ends; of a poll: when it is answered at the latest */
+	int64_t until; /* of a stream: when it ends; of a poll: its answer, at the latest; of /stats: its next report */
 	struct worker *worker;
 	struct exchange *exchange;   /* NULL between requests, and on a stream unless control bytes did not go out */
 	struct conn *next, **link;   /* in a ready queue; when closed: the next to be reaped */

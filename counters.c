@@ -19,3 +19,39 @@ const char *close_reason_name(enum close_reason reason)
 
 	return names[reason];
 }
+
+void count_fanout(struct counters *counters, int64_t us)
+{
+	int bucket = 0;
+
+	while (bucket < FANOUT_BUCKETS - 1 && us >= (int64_t)FANOUT_FIRST << bucket)
+		bucket++;
+	count_add(&counters->fanout[bucket], 1);
+	count_add(&counters->fanout_time, (uint64_t)us);
+}
+
+void count_lag(struct counters *counters, const uint64_t lag[LAGS])
+{
+	for (int i = 0; i < LAGS; i++)
+		atomic_store_explicit(&counters->lag[i], lag[i], memory_order_relaxed);
+}
+
+static void add(uint64_t *sum, const _Atomic uint64_t *counted, int count)
+{
+	for (int i = 0; i < count; i++)
+		sum[i] += atomic_load_explicit(&counted[i], memory_order_relaxed);
+}
+
+void totals_add(struct totals *totals, const struct counters *counters)
+{
+	uint64_t largest = totals->lag[LAG_LARGEST];
+
+	add(totals->count, counters->count, COUNTERS);
+	add(totals->closed, counters->closed, CLOSE_REASONS);
+	add(totals->fanout, counters->fanout, FANOUT_BUCKETS);
+	add(&totals->fanout_time, &counters->fanout_time, 1);
+	add(totals->lag, counters->lag, LAGS);
+	totals->lag[LAG_LARGEST] -= largest; /* which is no sum */
+	if (totals->lag[LAG_LARGEST] < largest)
+		totals->lag[LAG_LARGEST] = largest;
+}

@@ -1,5 +1,6 @@
 /*
- * counters.h: what a worker counts. Each is written by its worker alone and read by any thread that adds them up.
+ * counters.h: what a worker counts, and what it measures. Each is written by its worker alone and read by any thread that
+ * adds them up.
  */
 #ifndef COUNTERS_H
 #define COUNTERS_H
@@ -27,8 +28,30 @@ enum close_reason {
 	CLOSE_REASONS
 };
 
+/*
+ * Fan-out: from when a message for everyone or a channel was accepted until it was offered to the last of the worker's
+ * readers. Counted by powers of two: the first ones took less than FANOUT_FIRST us, the next less than twice that; the last
+ * are all the rest, from 8.4 s on.
+ */
+enum { FANOUT_FIRST = 64, FANOUT_BUCKETS = 19 };
+
+/* What readers that are blocked are owed, as they were in the last tick. */
+enum lag {
+	LAG_BLOCKED, /* such readers */
+	LAG_LARGEST, /* bytes that the slowest of them is owed */
+	LAG_ALL,     /* bytes that all of them are owed */
+	LAGS
+};
+
 struct counters {
 	_Atomic uint64_t count[COUNTERS], closed[CLOSE_REASONS];
+	_Atomic uint64_t fanout[FANOUT_BUCKETS], fanout_time; /* us, all in all */
+	_Atomic uint64_t lag[LAGS];
+};
+
+/* The same of several workers together. */
+struct totals {
+	uint64_t count[COUNTERS], closed[CLOSE_REASONS], fanout[FANOUT_BUCKETS], fanout_time, lag[LAGS];
 };
 
 static inline void count_add(_Atomic uint64_t *counter, uint64_t by)
@@ -36,6 +59,13 @@ static inline void count_add(_Atomic uint64_t *counter, uint64_t by)
 	/* One writer: no locked instruction is needed. */
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by, memory_order_relaxed);
 }
+
+/* Counts a fan-out that took so many microseconds. */
+void count_fanout(struct counters *counters, int64_t us);
+/* Shows what a tick found. */
+void count_lag(struct counters *counters, const uint64_t lag[LAGS]);
+/* Adds what a worker has counted. Any thread. */
+void totals_add(struct totals *totals, const struct counters *counters);
 
 /* As they stand in /stats and in logs. */
 const char *counter_name(enum counter counter);

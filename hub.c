@@ -232,6 +232,9 @@ void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (
 	atomic_store(&inbox->pending[urgency], false);
 	backlog->round_bytes = atomic_load(&backlog->bytes);
 	backlog->round_messages = atomic_load(&backlog->messages);
+	if (!backlog->round_since) /* else the round before was not ended: all of its readers have left */
+		backlog->round_since = backlog->since;
+	backlog->since = 0;
 	if (urgency == URGENT)
 		take_marked(inbox, ready);
 	else
@@ -293,16 +296,19 @@ void hub_press(struct hub *hub, struct inbox *inbox, bool presses)
 		announce_calm(hub);
 }
 
-void hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency)
+int64_t hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency)
 {
 	struct backlog *backlog = &inbox->backlog[urgency];
+	int64_t since = backlog->round_since;
 
 	if (!backlog->round_messages)
-		return;
+		return 0;
 	atomic_fetch_sub(&backlog->bytes, backlog->round_bytes);
 	atomic_fetch_sub(&backlog->messages, backlog->round_messages);
 	backlog->round_bytes = backlog->round_messages = 0;
+	backlog->round_since = 0;
 	announce_calm(hub);
+	return since;
 }
 
 struct hub_figures hub_figures(struct hub *hub)
@@ -316,7 +322,8 @@ struct hub_figures hub_figures(struct hub *hub)
 	                               .retained = hub->retained,
 	                               .retained_bytes = hub->retained_bytes,
 	                               .publishes = hub->publishes,
-	                               .keys = hub->keys.count};
+	                               .keys = hub->keys.count,
+	                               .limits = hub->limits};
 	pthread_mutex_unlock(&hub->lock);
 	return figures;
 }

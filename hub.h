@@ -1,5 +1,6 @@
 /*
- * hub.h: audiences and their logs, who reads them, and who is there. It knows no socket, no HTTP and no clock.
+ * hub.h: audiences and their logs, who reads them, and who is there. It knows no socket, no HTTP and no clock, but that
+ * it notes when what a round begins with was accepted.
  *
  * Three nouns. An audience is whom a message can be for: a uid, a channel, everyone (audience.h); its log holds
  * what was published to it (log.h). A message is rendered once and never changed (message.h). A reader is a
@@ -72,7 +73,8 @@ bool hub_add_inbox(struct hub *hub, struct inbox *inbox, void (*wake)(void *), v
  * these readers has got what it is owed, or is blocked.
  */
 void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (*ready)(void *, struct reader *));
-void hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency);
+/* Answers when the first message of a round of FANOUT was accepted (clock_microseconds()); 0: it had none, or was URGENT. */
+int64_t hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgency);
 
 /* ---- readers */
 
@@ -184,6 +186,7 @@ void hub_sweep(struct hub *hub, int64_t now);
 struct hub_figures {
 	struct hub_presence presence;
 	uint64_t seq, audiences, retained, retained_bytes, publishes, keys;
+	struct hub_limits limits;
 };
 
 struct hub_figures hub_figures(struct hub *hub);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
+
 void inbox_mark(struct reader *r)
 {
 	struct inbox *inbox = r->inbox;
@@ -43,6 +45,8 @@ void inbox_count(struct inbox *inbox, enum urgency urgency, uint64_t seq, uint32
 	if (inbox->stamp[urgency] == seq)
 		return;
 	inbox->stamp[urgency] = seq;
+	if (urgency == FANOUT && !inbox->backlog[FANOUT].since)
+		inbox->backlog[FANOUT].since = clock_microseconds();
 	atomic_fetch_add_explicit(&inbox->backlog[urgency].bytes, bytes, memory_order_relaxed);
 	atomic_fetch_add_explicit(&inbox->backlog[urgency].messages, 1, memory_order_relaxed);
 }

@@ -27,6 +27,8 @@ struct inbox {
 	struct backlog {             /* what was published for its readers and not yet given to all of them */
 		_Atomic uint64_t bytes, messages;
 		uint64_t round_bytes, round_messages; /* how much of that the round under way covers; the worker's own */
+		int64_t since;       /* of FANOUT: when the first that no round covers was accepted, us; 0: none; under the lock */
+		int64_t round_since; /* ... the first that the round covers; the worker's own */
 	} backlog[URGENCIES];
 	atomic_uint pressing;        /* readers for which publishers wait: hub_press() */
 };

@@ -14,9 +14,10 @@ enum { ETAG_BYTES = 8 }; /* of the SHA-256: enough to tell versions of one file 
 
 static const struct asset *find(struct slice path)
 {
-	struct slice name = slice_is(path, "/")           ? slice_of("demo.html")
-	                    : slice_is(path, "/selftest") ? slice_of("selftest.html")
-	                                                  : (struct slice){path.at + 1, path.len - 1};
+	struct slice name = slice_is(path, "/")            ? slice_of("demo.html")
+	                    : slice_is(path, "/selftest")  ? slice_of("selftest.html")
+	                    : slice_is(path, "/dashboard") ? slice_of("dashboard.html")
+	                                                   : (struct slice){path.at + 1, path.len - 1};
 
 	for (size_t i = 0; i < assets_count; i++)
 		if (slice_is(name, assets[i].path))
@@ -52,8 +53,14 @@ static bool is_known(const struct conn *c, const char *tag)
 	return false;
 }
 
+/* The client script and what belongs to it, not a page of pushsse's own. */
+static bool is_for_all(const struct conn *c)
+{
+	return c->exchange->route->under == UNDER_ALL && c->listener == LISTENER_PUBLIC;
+}
+
 /*
- * The demo's pages are asked for again each time; they may load nothing from elsewhere. The client script is kept for
+ * The pages are asked for again each time; they may load nothing from elsewhere. The client script is kept for
  * an hour, so that a new version is everywhere after that, and may be loaded by any page: it is public and says nothing
  * about who asks. A module from another origin takes CORS for that, which cors.c has allowed already to some.
  */
@@ -62,12 +69,13 @@ static void add_headers(const struct conn *c, struct buffer *out, const char *ta
 	enum origin origin = cors_origin(c);
 
 	buffer_printf(out, "ETag: %s\r\n", tag);
-	if (c->exchange->route->under != UNDER_ALL)
-		buffer_add_text(out, "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
+	if (!is_for_all(c))
+		buffer_add_text(out, "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+		                     "form-action 'none'\r\n"
 		                     "Cache-Control: no-cache\r\nReferrer-Policy: no-referrer\r\n");
 	else
 		buffer_add_text(out, "Cache-Control: public, max-age=3600\r\nCross-Origin-Resource-Policy: cross-origin\r\n");
-	if (c->exchange->route->under == UNDER_ALL && origin != ORIGIN_LISTED && origin != ORIGIN_ANY)
+	if (is_for_all(c) && origin != ORIGIN_LISTED && origin != ORIGIN_ANY)
 		buffer_add_text(out, "Access-Control-Allow-Origin: *\r\n");
 	buffer_add(out, "", 1);
 }
@@ -103,7 +111,7 @@ void pages_serve(struct conn *c)
 
 	if (own)
 		serve(c, asset->type, (struct slice){file.at ? file.at : "", file.len});
-	else if (!asset || (www && c->exchange->route->under != UNDER_ALL))
+	else if (!asset || (www && !is_for_all(c)))
 		answer_error(c, 404, "not_found");
 	else
 		serve(c, asset->type, (struct slice){(const char *)asset->bytes, asset->len});

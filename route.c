@@ -5,6 +5,7 @@
 #include "api.h"
 #include "cors.h"
 #include "pages.h"
+#include "stats.h"
 #include "subscriber.h"
 #include "worker.h"
 
@@ -27,7 +28,10 @@ static const struct route routes[] = {
 	{"", "/", api_compat, LISTENER_API, true, true, UNDER_ALL},
 	{"GET", "/online", api_online, LISTENER_API, false, true, UNDER_ALL},
 	{"POST", "/disconnect", api_disconnect, LISTENER_API, true, true, UNDER_ALL},
-	{"GET", "/stats", api_stats, LISTENER_API, false, true, UNDER_ALL},
+	{"GET", "/stats", stats_answer, LISTENER_API, false, true, UNDER_ALL},
+	{"GET", "/dashboard", pages_serve, LISTENER_API, false, false, UNDER_ALL},
+	{"GET", "/dashboard.css", pages_serve, LISTENER_API, false, false, UNDER_ALL},
+	{"GET", "/dashboard.js", pages_serve, LISTENER_API, false, false, UNDER_ALL},
 	{"GET", "/healthz", api_healthz, LISTENER_API, false, false, UNDER_ALL},
 };
 

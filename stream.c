@@ -337,6 +337,16 @@ static void ping(struct conn *c)
 	send_control(c, &bytes);
 }
 
+static void note_lag(struct conn *c)
+{
+	uint64_t *lag = c->worker->lag, bytes = reader_lag(&c->reader);
+
+	lag[LAG_BLOCKED]++;
+	lag[LAG_ALL] += bytes;
+	if (lag[LAG_LARGEST] < bytes)
+		lag[LAG_LARGEST] = bytes;
+}
+
 static void tick_blocked(struct conn *c)
 {
 	int64_t now = c->worker->now;
@@ -347,8 +357,8 @@ static void tick_blocked(struct conn *c)
 		end(c, CLOSE_EXPIRED, NULL);
 	else if (now - c->since >= options_of(c)->send_timeout)
 		end(c, CLOSE_SEND_TIMEOUT, NULL);
-	else
-		(void)lags(c);
+	else if (!lags(c))
+		note_lag(c);
 }
 
 void stream_tick(struct conn *c)
@@ -376,25 +386,13 @@ void stream_tick(struct conn *c)
 
 /* ---- the beginning of one */
 
-static void add_head(struct buffer *out, struct conn *c)
-{
-	buffer_printf(out, "HTTP/1.1 200 OK\r\n%s", worker_date(c->worker));
-	buffer_add_text(out, "Content-Type: text/event-stream\r\n"
-	                     "Cache-Control: no-store, no-transform\r\n"
-	                     "X-Accel-Buffering: no\r\n"
-	                     "X-Content-Type-Options: nosniff\r\n"
-	                     "Referrer-Policy: no-referrer\r\n");
-	buffer_add(out, c->exchange->cors.at, c->exchange->cors.len);
-	buffer_add_text(out, "Connection: close\r\n\r\n");
-}
-
 /* 200, since every other status is final for a native EventSource; then the end. */
 static void refuse_busy(struct conn *c, const char *reason, int64_t times)
 {
 	struct exchange *x = c->exchange;
 
 	count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
-	add_head(&x->out, c);
+	answer_add_stream_head(&x->out, c);
 	if (!x->head_only)
 		add_busy(&x->out, c, reason, times);
 	x->keep_alive = false;
@@ -432,7 +430,7 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 {
 	struct buffer out = c->exchange->out;
 
-	add_head(&out, c);
+	answer_add_stream_head(&out, c);
 	if (request->padding) {
 		for (int i = 0; i < PADDING_LINES; i++)
 			buffer_printf(&out, ":%*s\n", PADDING / PADDING_LINES, "");
@@ -468,7 +466,7 @@ void stream_open(struct conn *c, const struct stream_request *request)
 	struct hub_position position;
 
 	if (c->exchange->head_only) {
-		add_head(&c->exchange->out, c);
+		answer_add_stream_head(&c->exchange->out, c);
 		c->exchange->keep_alive = false;
 		conn_answer(c);
 		return;

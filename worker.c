@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,14 +115,15 @@ static bool visit(struct worker *w, enum ready which, int most)
 static void visit_ready(struct worker *w)
 {
 	struct hub *hub = w->server->hub;
+	int64_t since;
 
 	hub_take(hub, &w->inbox, URGENT, ready_urgent);
 	if (!w->ready[READY_FANOUT].first)
 		hub_take(hub, &w->inbox, FANOUT, ready_fanout);
 	if (visit(w, READY_URGENT, WORKER_FANOUT))
-		hub_round_done(hub, &w->inbox, URGENT);
-	if (visit(w, READY_FANOUT, WORKER_FANOUT))
-		hub_round_done(hub, &w->inbox, FANOUT);
+		(void)hub_round_done(hub, &w->inbox, URGENT);
+	if (visit(w, READY_FANOUT, WORKER_FANOUT) && (since = hub_round_done(hub, &w->inbox, FANOUT)))
+		count_fanout(&w->counters, clock_microseconds() - since);
 	(void)visit(w, READY_REPLAY, WORKER_REPLAYS);
 }
 
@@ -295,9 +297,11 @@ static void tick(struct worker *w)
 		hub_set_skew(w->server->hub, clock_today() - clock_monotonic());
 		hub_sweep(w->server->hub, w->now);
 	}
+	memset(w->lag, 0, sizeof w->lag);
 	for (size_t i = w->hot.count; i-- > w->fixed;)
 		if (i < w->hot.count)
 			conn_tick(w->hot.conn[i]);
+	count_lag(&w->counters, w->lag);
 	walk_time(w);
 	walk_leaving(w);
 	tell_online(w);
@@ -319,14 +323,24 @@ static void reap(struct worker *w)
 
 /* ---- keys, waking, the thread */
 
-static void take_keys(struct keyring **keys, _Atomic(struct keyring *) *next)
+/* True when there were others. */
+static bool take_keys(struct keyring **keys, _Atomic(struct keyring *) *next)
 {
 	struct keyring *taken = atomic_load(next) ? atomic_exchange(next, NULL) : NULL;
 
 	if (!taken)
-		return;
+		return false;
 	keyring_release(*keys);
 	*keys = taken;
+	return true;
+}
+
+/* Streams of /stats: the key of one may be gone. They come back, if they have it. */
+static void end_reports(struct worker *w)
+{
+	for (size_t i = w->hot.count; w->reporting && i-- > w->fixed;)
+		if (i < w->hot.count && w->hot.conn[i]->state == CONN_REPORTING)
+			conn_close(w->hot.conn[i]);
 }
 
 void worker_reload(struct worker *w, struct keyring *secrets, struct keyring *api_keys)
@@ -384,8 +398,9 @@ void *worker_run(void *worker)
 		wait_for_hot(w);
 		serve_hot(w);
 		atomic_store(&w->woken, false); /* what it is woken for is looked at from here on */
-		take_keys(&w->secrets, &w->next_secrets);
-		take_keys(&w->api_keys, &w->next_api_keys);
+		(void)take_keys(&w->secrets, &w->next_secrets);
+		if (take_keys(&w->api_keys, &w->next_api_keys))
+			end_reports(w);
 		visit_ready(w);
 		settle_waiting(w);
 		tick(w);

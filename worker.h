@@ -55,6 +55,7 @@ struct worker {
 	struct ready_queue ready[READY_QUEUES];
 	struct conn *closed;      /* to be reaped */
 	size_t waiting;           /* connections in CONN_WAITING */
+	size_t reporting;         /* connections in CONN_REPORTING */
 	size_t onlookers;         /* streams that want pushsse.online */
 	size_t timed, polled;     /* where in the cold set the next slice of each walk begins */
 	size_t drain_from;        /* cold connections when draining began */
@@ -68,6 +69,7 @@ struct worker {
 	uint64_t random;          /* state; for jitter, not for secrets */
 	atomic_uint connections;
 	struct counters counters;
+	uint64_t lag[LAGS];       /* what the tick under way has found so far */
 	struct conn_set slice;    /* scratch of the walks */
 };
 

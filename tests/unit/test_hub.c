@@ -1,5 +1,7 @@
 /* test_hub.c: what the hub does, one behaviour after the other, as transcripts in the words of hub_fixture.h. */
 #include "hub_fixture.h"
+
+#include "clock.h"
 #include "idempotency.h"
 
 /* ---- who gets what */
@@ -406,6 +408,36 @@ static void publishers_wait_for_many_small_messages(void **state)
 	close_hub(&f);
 }
 
+/* A round of FANOUT tells when its first message was accepted, once; one of URGENT, or without a message, does not. */
+static void a_fanout_tells_when_it_began(void **state)
+{
+	struct fixture f = {0};
+	struct reader ann;
+	int64_t before, first;
+
+	(void)state;
+	open_hub(&f);
+	attach(&f, &ann, "@ann");
+	publish(&f, "@ann", "x");
+	hub_take(f.hub, &f.inbox[0], URGENT, ignore);
+	assert_int_equal(hub_round_done(f.hub, &f.inbox[0], URGENT), 0);
+	assert_int_equal(hub_round_done(f.hub, &f.inbox[0], FANOUT), 0);
+	before = clock_microseconds();
+	publish(&f, "", "x");
+	first = clock_microseconds();
+	publish(&f, "", "x");
+	hub_take(f.hub, &f.inbox[0], FANOUT, ignore);
+	publish(&f, "", "x"); /* is of the next round */
+	assert_in_range(hub_round_done(f.hub, &f.inbox[0], FANOUT), before, first);
+	assert_int_equal(hub_round_done(f.hub, &f.inbox[0], FANOUT), 0);
+	hub_take(f.hub, &f.inbox[0], FANOUT, ignore);
+	hub_take(f.hub, &f.inbox[0], FANOUT, ignore);
+	assert_in_range(hub_round_done(f.hub, &f.inbox[0], FANOUT), first, clock_microseconds());
+	assert_int_equal(hub_round_done(f.hub, &f.inbox[1], FANOUT), 0); /* has no readers */
+	detach(&f, &ann);
+	close_hub(&f);
+}
+
 /* Between a publisher's look and its asking the last round may end: it is woken all the same. */
 static void calm_that_came_before_it_was_asked_for_wakes(void **state)
 {
@@ -663,6 +695,7 @@ int main(void)
 		cmocka_unit_test(a_replay_is_no_lag),
 		cmocka_unit_test(publishers_wait_for_the_workers),
 		cmocka_unit_test(publishers_wait_for_many_small_messages),
+		cmocka_unit_test(a_fanout_tells_when_it_began),
 		cmocka_unit_test(calm_that_came_before_it_was_asked_for_wakes),
 		cmocka_unit_test(a_publish_wakes_the_workers_it_concerns),
 		cmocka_unit_test(a_roster_outlives_its_readers_while_stirred),

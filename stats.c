@@ -1,0 +1,230 @@
+/* stats.c: see stats.h. What the members mean is in doc/protocol.md. */
+#include "stats.h"
+
+#include <sys/socket.h>
+
+#include "answer.h"
+#include "fields.h"
+#include "version.h"
+#include "worker.h"
+
+/* ---- the figures */
+
+/* One member; those that stand last in their object say so by `end`. */
+static void add(struct buffer *out, const char *name, uint64_t value, const char *end)
+{
+	buffer_printf(out, "\"%s\":%llu%s", name, (unsigned long long)value, end);
+}
+
+static void add_flag(struct buffer *out, const char *name, bool value, const char *end)
+{
+	buffer_printf(out, "\"%s\":%s%s", name, value ? "true" : "false", end);
+}
+
+static void add_server(struct buffer *out, const struct conn *c, const struct hub_figures *f)
+{
+	const struct server *s = c->worker->server;
+	uint64_t elapsed = (uint64_t)(c->worker->now - s->started);
+
+	buffer_printf(out, "\"version\":\"%s\",", PUSHSSE_VERSION);
+	add(out, "uptime", elapsed / 1000, ",");
+	add(out, "uptimeMs", elapsed, ",");
+	add_flag(out, "draining", atomic_load(&s->draining) != 0, ",");
+	add(out, "workers", s->workers, ",");
+	add(out, "users", f->presence.users, ",");
+	add(out, "streams", f->presence.streams, ",");
+	add(out, "connections", atomic_load(&s->connections), ",");
+	add(out, "audiences", f->audiences, ",");
+	add(out, "retained", f->retained, ",");
+	add(out, "retainedBytes", f->retained_bytes, ",");
+	add(out, "keys", f->keys, ",");
+	buffer_add_text(out, "\"limits\":{");
+	add(out, "streams", f->limits.max_streams, ",");
+	add(out, "lag", f->limits.max_lag, ",");
+	add(out, "retainedBytes", f->limits.history_bytes, "},");
+}
+
+static void add_journal(struct buffer *out, const struct options *o, const struct journal_figures *j)
+{
+	if (!o->data_dir) {
+		buffer_add_text(out, "\"journal\":null,");
+		return;
+	}
+	buffer_add_text(out, "\"journal\":{");
+	add(out, "bytes", j->bytes, ",");
+	add(out, "maxBytes", (uint64_t)o->journal_bytes, ",");
+	add(out, "segments", j->segments, ",");
+	add_flag(out, "failing", j->failing, "},");
+}
+
+static void add_lag(struct buffer *out, const struct totals *t)
+{
+	buffer_add_text(out, "\"lag\":{");
+	add(out, "blocked", t->lag[LAG_BLOCKED], ",");
+	add(out, "largest", t->lag[LAG_LARGEST], ",");
+	add(out, "all", t->lag[LAG_ALL], "},");
+}
+
+static void add_fanout(struct buffer *out, const struct totals *t)
+{
+	uint64_t rounds = 0;
+
+	for (int i = 0; i < FANOUT_BUCKETS; i++)
+		rounds += t->fanout[i];
+	buffer_add_text(out, "\"fanout\":{");
+	add(out, "rounds", rounds, ",");
+	add(out, "time", t->fanout_time, ",");
+	buffer_add_text(out, "\"below\":{");
+	for (int i = 0; i < FANOUT_BUCKETS - 1; i++)
+		buffer_printf(out, "\"%lld\":%llu,", (long long)FANOUT_FIRST << i, (unsigned long long)t->fanout[i]);
+	add(out, "more", t->fanout[FANOUT_BUCKETS - 1], "}},");
+}
+
+static void add_total(struct buffer *out, const struct hub_figures *f, const struct journal_figures *j,
+                      const struct totals *t)
+{
+	buffer_add_text(out, "\"total\":{");
+	add(out, "stored", j->records, ",");
+	add(out, "syncs", j->syncs, ",");
+	add(out, "storageFailures", j->failures, ",");
+	add(out, "publishes", f->publishes, ",");
+	for (enum counter i = 0; i < COUNTERS; i++)
+		add(out, counter_name(i), t->count[i], ",");
+	add_fanout(out, t);
+	buffer_add_text(out, "\"closed\":{");
+	for (enum close_reason i = 0; i < CLOSE_REASONS; i++)
+		add(out, close_reason_name(i), t->closed[i], i + 1 < CLOSE_REASONS ? "," : "}},");
+}
+
+static void add_figures(struct buffer *out, const struct conn *c)
+{
+	const struct server *s = c->worker->server;
+	struct hub_figures f = hub_figures(s->hub);
+	struct journal_figures j = hub_journal_figures(s->hub);
+	struct totals t = {0};
+
+	for (unsigned i = 0; i < s->workers; i++)
+		totals_add(&t, &s->worker[i].counters);
+	buffer_add_text(out, "{");
+	add_server(out, c, &f);
+	add_journal(out, s->options, &j);
+	add_lag(out, &t);
+	add_total(out, &f, &j, &t);
+	buffer_add_text(out, "\"lastEventId\":\"");
+	answer_add_cursor(out, c, f.seq);
+	buffer_add_text(out, "\"}");
+}
+
+/* ---- the stream */
+
+static void flush(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	struct iovec rest = {x->out.at + x->sent, x->out.len - x->sent};
+	ssize_t n = x->out.failed ? -1 : conn_send(c, &rest, 1);
+
+	if (n < 0) {
+		conn_close(c);
+		return;
+	}
+	x->sent += (size_t)n;
+	if (x->sent == x->out.len)
+		x->sent = x->out.len = 0;
+	worker_place(c->worker, c); /* it may have to wait for its socket, or no longer */
+}
+
+/* When nothing is left of the last one but, at first, the head. */
+static void report(struct conn *c)
+{
+	struct buffer *out = &c->exchange->out;
+	int64_t now = c->worker->now, late = now - c->until;
+
+	c->until = now + STATS_INTERVAL_MS - (late < STATS_INTERVAL_MS ? late : 0);
+	c->since = now;
+	buffer_add_text(out, "event: stats\ndata: ");
+	add_figures(out, c);
+	buffer_add_text(out, "\n\n");
+	flush(c);
+}
+
+static void begin(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	int size = STATS_SEND_BUFFER;
+
+	conn_put_by(c);
+	buffer_free(&x->in); /* nothing more is answered here */
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* a wish: else it is noticed later */
+	c->until = c->worker->now;
+	conn_enter(c, CONN_REPORTING);
+	if (c->state == CONN_REPORTING)
+		report(c);
+}
+
+static void open_stream(struct conn *c)
+{
+	struct worker *w = c->worker;
+	struct exchange *x = c->exchange;
+
+	if (!http_accepts(http_header(x->request, "Accept"), "text/event-stream")) {
+		answer_error(c, 406, "not_acceptable");
+	} else if (atomic_load(&w->server->draining)) {
+		answer_error(c, 503, "busy");
+	} else if (w->reporting >= STATS_MAX_STREAMS) {
+		answer_error(c, 503, "too_many_streams");
+	} else {
+		answer_add_stream_head(&x->out, c);
+		x->keep_alive = false;
+		if (x->head_only)
+			conn_answer(c);
+		else
+			begin(c);
+	}
+}
+
+void stats_serve(struct conn *c)
+{
+	if (conn_discard(c))
+		conn_close(c);
+	else if (c->exchange->out.len)
+		flush(c);
+}
+
+void stats_tick(struct conn *c)
+{
+	const struct server *s = c->worker->server;
+	int64_t now = c->worker->now;
+	bool whole = c->exchange->out.len == 0, draining = atomic_load(&s->draining) != 0;
+
+	if (whole && (draining || now >= c->until))
+		report(c);
+	if (draining) {
+		(void)conn_discard(c); /* what was never read would turn the close into a reset */
+		conn_close(c);
+	} else if (!whole && now - c->since >= s->options->send_timeout) {
+		conn_close(c);
+	}
+}
+
+void stats_answer(struct conn *c)
+{
+	struct slice query = c->exchange->request->query;
+	struct fields fields;
+	struct body_field f;
+	struct buffer body = {0};
+	bool stream = false;
+	int got;
+
+	(void)fields_open(&fields, (struct slice){NULL, 0}, (char *)(uintptr_t)query.at,
+	                  query.len); /* urlencoded: cannot fail */
+	while ((got = fields_next(&fields, &f)) > 0)
+		stream |= slice_is(f.name, "stream") && slice_is(f.value, "1");
+	if (got < 0) {
+		answer_error(c, 400, "malformed_query");
+	} else if (stream) {
+		open_stream(c);
+	} else {
+		add_figures(&body, c);
+		answer_fresh(c, &body);
+	}
+}
