@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { KEY, Server, form, temporary } from './server.js';
-import { assertRefused, eventually, request } from './wire.js';
+import { KEY, Server, form, temporary } from '../server.js';
+import { assertRefused, eventually, request } from '../wire.js';
 
 const files = temporary(); // of the whole file: a test's hooks run first in, first out, and a server is to end before its files
 let made = 0;
