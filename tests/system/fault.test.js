@@ -168,6 +168,7 @@ test('after one sync that failed, a new segment is begun and the old one is not 
   const server = await open(t, directory, faults);
   await server.publish({ to: 'a', content: 'before' });
   assert.deepEqual(segments(directory), ['0000000001.segment']);
+  await eventually(async () => (await server.apiCall('GET', '/stats')).json.total.stored >= 2, 'the position behind it'); // it has a sync too
   faults.set({ sync_errors: 1 });
   await refused(server, { to: 'a', content: 'refused' });
   await server.publish({ to: 'a', content: 'after' });

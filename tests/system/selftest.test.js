@@ -127,13 +127,15 @@ async function screenshot(page, name) {
   }
 }
 
-// Waits for the end of the test and answers with what it says: {id: {state, value, words, fix}}.
-async function verdicts(page, id = null) {
+// Waits for the end of the test, or for one verdict, and answers with what it says: {id: {state, value, words, fix}}.
+// `steady`: bytes do arrive when they are sent, whatever the browser says of it on a busy machine: then it is run again.
+async function verdicts(page, id = null, { steady = false } = {}) {
+  const given = id && page.locator(`#${id}:not([data-state=waiting], [data-state=running])`);
   for (let again = 0; ; again++) {
-    await eventually(() => (id ? page.locator(`#${id}:not([data-state=waiting], [data-state=running])`).count() : page.isVisible('#again')),
-      `the verdict on ${id ?? 'everything'}`);
-    if (id || again === 3 || (await page.textContent('#instant .value')) !== 'unevenly') break;
-    await page.click('#again'); // this machine is so busy that the browser itself reads late
+    await eventually(async () => (given && (await given.count())) || page.isVisible('#again'), `the verdict on ${id ?? 'everything'}`);
+    const late = (await page.textContent('#instant .value')) === 'unevenly' || (steady && (await page.getAttribute('#instant', 'data-state')) === 'bad');
+    if (again === 3 || !late) break;
+    await page.click('#again');
   }
   return Object.fromEntries(await page.locator('#checks > li').evaluateAll((items) => items.map((item) => [item.id, {
     state: item.dataset.state,
@@ -228,7 +230,7 @@ describe('the self-test', { concurrency: 3 }, () => {
   ])
     test(`a proxy that cuts after 1 s of silence is found; with a heartbeat of ${heartbeat} that is ${state}`, async (t) => {
       const page = await start(t, proxied[name], { expected: /ERR_|status of 504/ });
-      const checks = await verdicts(page);
+      const checks = await verdicts(page, null, { steady: true });
       assert.equal(checks.silence.state, state, checks.silence.words);
       const [, limit, unit] = /A stream is cut after ([\d.]+) (m?s) of silence/.exec(checks.silence.words);
       const ms = Number(limit) * (unit === 's' ? 1000 : 1);
@@ -293,7 +295,7 @@ describe('the self-test', { concurrency: 3 }, () => {
         heard = Date.now();
       });
     });
-    const checks = await verdicts(await start(t, url), 'silence');
+    const checks = await verdicts(await start(t, url), 'silence', { steady: true });
     assert.match(checks.silence.words, /After 2\.6 s of silence a stream is dead, and nobody says so/);
     assert.equal(checks.silence.state, 'good', 'with a heartbeat of 300 ms');
     assert.equal(checks.age.state, 'good');
