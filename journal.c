@@ -1,4 +1,4 @@
-/* journal.c: opening and replaying, and what other threads ask of a journal; see journal.h. */
+/* journal.c: opening and closing, and what other threads ask of a journal; see journal.h. */
 #include "journal.h"
 
 #include <errno.h>
@@ -80,150 +80,12 @@ static void free_journal(struct journal *j)
 	free(j);
 }
 
-/* ---- replay */
-
-struct replay {
-	struct journal *journal;
-	journal_replay *record;
-	void *context;
-	struct buffer bytes; /* of the segment that is read */
-	uint64_t lost;
-	char *error;
-	size_t size;
-};
-
-static bool damaged(const struct replay *r, uint32_t number, uint64_t offset)
-{
-	const char *path = r->journal->directory.path;
-	char name[SEGMENT_NAME];
-
-	segment_write_name(name, number);
-	(void)snprintf(r->error, r->size,
-	               "%s/%s: damaged at offset %llu: \"pushsse journal check %s\" says what is lost, \"pushsse journal "
-	               "repair %s\" keeps all that is sound", path, name, (unsigned long long)offset, path, path);
-	return false;
-}
-
-static bool is_readable(const struct replay *r, const struct segment_file *f)
-{
-	char name[SEGMENT_NAME];
-
-	if (f->fault == SEGMENT_DAMAGED)
-		return damaged(r, f->number, 0);
-	if (f->fault == SEGMENT_SOUND)
-		return true;
-	segment_write_name(name, f->number);
-	(void)snprintf(r->error, r->size, "%s/%s: written by a newer version of pushsse", r->journal->directory.path, name);
-	return false;
-}
-
-/* Replays what is sound from the start on, and says where that ends. False without memory. */
-static bool replay_records(struct replay *r, const struct segment_file *f, struct segment_reader *reader)
-{
-	struct slice body;
-
-	while (segment_next(reader, &body) == SEGMENT_RECORD) {
-		if (r->record(r->context, body, f->number))
-			continue;
-		(void)snprintf(r->error, r->size, "%s: no memory for what is in it, or not made by this program",
-		               r->journal->directory.path);
-		return false;
-	}
-	return true;
-}
-
-/* A record may be unfinished only where nothing sound comes after it, in the last segment. */
-static bool replay_segment(struct replay *r, struct segment_file *f)
-{
-	struct segment_reader reader = {.sum = f->sum, .at = SEGMENT_HEADER};
-	struct journal *j = r->journal;
-	uint64_t end;
-
-	if (!directory_load(&j->directory, f->number, f->trusted, &r->bytes, r->error, r->size))
-		return false;
-	reader.file = (struct slice){r->bytes.at, r->bytes.len};
-	/* In the table before its records: they may be held. */
-	j->segment[j->segments++] = (struct journal_segment){.number = f->number, .bytes = f->trusted};
-	if (!replay_records(r, f, &reader))
-		return false;
-	if (f->header.length && !r->record(r->context, (struct slice){NULL, 0}, f->number))
-		return false;
-	end = reader.at;
-	if (end == f->trusted)
-		return true;
-	if (!f->last || f->header.length || segment_seek(&reader))
-		return damaged(r, f->number, end);
-	r->lost = f->trusted - end;
-	j->segment[j->segments - 1].bytes = f->trusted = end;
-	return true;
-}
-
-/* Takes the epoch from the first segment; the others have to have the same. */
-static bool check_epoch(struct replay *r, const struct segment_file *f, bool first, char epoch[JOURNAL_EPOCH])
-{
-	char name[SEGMENT_NAME];
-
-	if (first)
-		memcpy(epoch, f->header.epoch, JOURNAL_EPOCH);
-	if (memcmp(epoch, f->header.epoch, JOURNAL_EPOCH) == 0)
-		return true;
-	segment_write_name(name, f->number);
-	(void)snprintf(r->error, r->size, "%s/%s: belongs to another journal: move it away", r->journal->directory.path,
-	               name);
-	return false;
-}
-
-static bool replay_all(struct replay *r, const struct segment_list *list, char epoch[JOURNAL_EPOCH])
-{
-	struct journal *j = r->journal;
-
-	for (size_t i = 0; i < list->count; i++) {
-		struct segment_file *f = &list->file[i];
-		bool follows = i && f[-1].number == f->number - 1;
-
-		if (!is_readable(r, f) || !check_epoch(r, f, i == 0, epoch) || !replay_segment(r, f))
-			return false;
-		j->segment[j->segments - 1].bounds = follows && f[-1].size > f[-1].trusted;
-		j->number = f->number;
-		j->trusted = (uint32_t)f->trusted;
-		j->overlong = f->size > f->trusted;
-	}
-	if (list->unfinished) {
-		j->leftover = true;
-		if (j->number != list->unfinished - 1)
-			j->trusted = 0;
-		j->number = list->unfinished - 1;
-	}
-	return true;
-}
-
-static bool replay_directory(struct replay *r, char epoch[JOURNAL_EPOCH])
-{
-	struct journal *j = r->journal;
-	struct segment_list list;
-	bool replayed = false;
-
-	if (!directory_list(&j->directory, &list, r->error, r->size))
-		return false;
-	j->room = list.count + 16;
-	j->segment = malloc(j->room * sizeof *j->segment);
-	if (j->segment)
-		replayed = replay_all(r, &list, epoch);
-	else
-		(void)snprintf(r->error, r->size, "%s: no memory", j->directory.path);
-	buffer_free(&r->bytes);
-	directory_free_list(&list);
-	return replayed;
-}
-
 /* ---- open, start, close */
 
 struct journal *journal_open(const struct journal_options *options, char epoch[JOURNAL_EPOCH], journal_replay *replay,
                              void *context, uint64_t *lost, char *error, size_t size)
 {
-	struct replay r = {.journal = new_journal(options), .record = replay, .context = context,
-	                   .error = error, .size = size};
-	struct journal *j = r.journal;
+	struct journal *j = new_journal(options);
 
 	if (!j) {
 		(void)snprintf(error, size, "%s: no memory", options->directory);
@@ -231,14 +93,14 @@ struct journal *journal_open(const struct journal_options *options, char epoch[J
 	}
 	if (options->opened)
 		*options->opened = j;
-	if (!directory_open(&j->directory, options->directory, true, true, error, size) || !replay_directory(&r, epoch)) {
+	if (!directory_open(&j->directory, options->directory, true, true, error, size) ||
+	    !journal_read(j, epoch, replay, context, lost, error, size)) {
 		free_journal(j);
 		if (options->opened)
 			*options->opened = NULL;
 		return NULL;
 	}
 	memcpy(j->epoch, epoch, JOURNAL_EPOCH);
-	*lost = r.lost;
 	return j;
 }
 

@@ -75,6 +75,10 @@ struct journal {
 /* Tests only, between journal_open() and journal_start(): these calls instead of the system's. */
 void journal_use_system(struct journal *j, const struct journal_system *system);
 
+/* journal_replay.c: replays all that is in the directory, which is open; as journal_open() says. */
+bool journal_read(struct journal *j, char epoch[JOURNAL_EPOCH], journal_replay *record, void *context, uint64_t *lost,
+                  char *error, size_t size);
+
 /* journal_write.c: the writer thread. */
 void *journal_run(void *context);
 

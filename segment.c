@@ -130,6 +130,15 @@ enum segment_next segment_next(struct segment_reader *r, struct slice *body)
 	return SEGMENT_RECORD;
 }
 
+bool segment_again(struct segment_reader *r, struct slice *body)
+{
+	if (r->at >= r->file.len)
+		return false;
+	*body = (struct slice){r->file.at + r->at + SEGMENT_FRAME, (size_t)get(r->file.at + r->at, 4)};
+	r->at += SEGMENT_FRAME + body->len;
+	return true;
+}
+
 bool segment_seek(struct segment_reader *r)
 {
 	struct slice body;

@@ -51,6 +51,8 @@ struct segment_reader {
 
 enum segment_next { SEGMENT_RECORD, SEGMENT_END, SEGMENT_BAD };
 enum segment_next segment_next(struct segment_reader *r, struct slice *body);
+/* The same where segment_next() has been before: its sums are not looked at again. False at the end. */
+bool segment_again(struct segment_reader *r, struct slice *body);
 /* From a bad record on to the next sound one, wherever it is. False when there is none: then it is at the end. */
 bool segment_seek(struct segment_reader *r);
 
