@@ -23,6 +23,7 @@
 enum {
 	HUB_MAX_INBOXES = 64,     /* workers */
 	HUB_MAX_TARGETS = 1000,   /* uids and channels of one publish */
+	HUB_PRESS_BYTES = 64 * 1024, /* more under way to a reader brings it nothing sooner, and all others less */
 	HUB_LINGER_MS = 5000,     /* for which one who polled still counts as there, until the next poll */
 	HUB_MAX_BARS = 1000000,   /* uids that were kicked: their bars stand as long as the process */
 	HUB_MAX_REASON = 128,     /* bytes of the reason of a kick */
@@ -111,7 +112,7 @@ enum hub_result hub_subscribe(struct hub *hub, const struct subscribe_request *s
 void hub_unsubscribe(struct hub *hub, struct reader *r, bool linger, int64_t now);
 /* Is it further behind than it may be? */
 bool hub_lags(const struct hub *hub, struct reader *r);
-/* Is it so far behind, by a quarter of that, that publishers have to wait for it when it reads? */
+/* Is it so far behind, by HUB_PRESS_BYTES or a quarter of that, that publishers have to wait for it when it reads? */
 bool hub_presses(const struct hub *hub, struct reader *r);
 /* Lets publishers wait for one more of the inbox's readers, or for one less. */
 void hub_press(struct hub *hub, struct inbox *inbox, bool presses);

@@ -266,5 +266,7 @@ bool hub_lags(const struct hub *hub, struct reader *r)
 
 bool hub_presses(const struct hub *hub, struct reader *r)
 {
-	return reader_lag(r) > r->lag_limit - hub->limits.max_lag + hub->limits.max_lag / 4;
+	uint64_t quarter = hub->limits.max_lag / 4, most = quarter < HUB_PRESS_BYTES ? quarter : HUB_PRESS_BYTES;
+
+	return reader_lag(r) > r->lag_limit - hub->limits.max_lag + most;
 }
