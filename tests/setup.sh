@@ -59,11 +59,14 @@ need_command apache2 apache2-bin
 need_command caddy caddy
 need_command haproxy haproxy
 need_command chromium chromium
+need_command firefox-esr firefox-esr
+need_command Xvfb xvfb
 need_command strace strace
 need_command node nodejs
 need_command npm npm
 need_package libc6-dev
 need_package libcmocka-dev
+need_package libwebkit2gtk-4.1-0 # with its MiniBrowser
 need_package php-curl
 need_package ca-certificates
 install_missing
@@ -75,7 +78,7 @@ install_missing
 
 lock=node_modules/.installed-package-lock.json
 if ! cmp -s package-lock.json "$lock"; then
-	npm ci >&2 || fail "npm ci failed in tests/system (acorn, eventsource, eventsource-parser, playwright-core, typescript)"
+	npm ci >&2 || fail "npm ci failed in tests/system (acorn, event-source-polyfill, eventsource, eventsource-parser, playwright-core, typescript)"
 	cp package-lock.json "$lock"
 fi
 

@@ -1,59 +1,16 @@
-// The client script in a real browser against the real binary: several tabs, networks that hold streams back, pages that
-// are hidden or frozen, servers that come and go.
+// The client script in Chromium against the real binary, beyond what engine.js asks of every browser: tabs that are hidden
+// or frozen, a network that is away, and how the script is served.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { after, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { test } from 'node:test';
+import { chromium } from './browsers.js';
 import { Chromium } from './devtools.js';
-import { Server, run, serve, token } from './server.js';
+import { run, serve, token } from './server.js';
+import { got, hasty, isOpen, numbers, quick, site, start, until } from './site.js';
 import { eventually } from './wire.js';
 
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
-after(() => browser.close());
-
-const quick = ['--first-ping', '50ms', '--heartbeat', '300ms', '--retry', '100ms'];
-const hasty = { minDelay: 50, maxDelay: 300, helloTimeout: 500 };
-
-// A site of its own origin: pages, and beside them the server's public listener, as behind a proxy. `site.hold` keeps the
-// bytes of streams back; `site.tokens` are what /push-token answers, the last one for ever.
-async function site(t, server, tokens = [token('42')]) {
-  const made = { hold: false, tokens: [...tokens], asked: 0, streams: 0, polls: 0 };
-  const listener = http.createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://site');
-    if (pathname === '/push-token') {
-      made.asked++;
-      return response.end(made.tokens.length > 1 ? made.tokens.shift() : made.tokens[0]);
-    }
-    if (/^\/page/.test(pathname)) {
-      response.setHeader('content-type', 'text/html');
-      return response.end('<!doctype html><link rel="icon" href="data:,"><script src="/pushsse.js"></script>');
-    }
-    made.streams += pathname === '/events';
-    made.polls += pathname === '/poll';
-    const mute = made.hold && pathname === '/events';
-    const [host, port] = server.public.split(':');
-    const upstream = http.request({ host, port, path: request.url, headers: request.headers, agent: false }, (answer) => {
-      if (mute) return answer.resume();
-      response.writeHead(answer.statusCode, answer.headers);
-      response.flushHeaders();
-      answer.pipe(response);
-    });
-    upstream.on('error', () => response.destroy());
-    response.on('close', () => upstream.destroy());
-    upstream.end();
-  });
-  await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  t.after(() => (listener.closeAllConnections(), listener.close()));
-  made.url = `http://127.0.0.1:${listener.address().port}`;
-  return made;
-}
+const browser = await chromium();
 
 async function context(t) {
   const made = await browser.newContext();
@@ -61,29 +18,11 @@ async function context(t) {
   return made;
 }
 
-// A tab with a PushSSE that keeps all it dispatches.
-async function open(where, at, options = {}, { names = [], fixed } = {}) {
+async function open(where, at, ...rest) {
   const page = await where.newPage();
-  page.wrong = [];
-  page.on('pageerror', (error) => page.wrong.push(String(error)));
   await page.goto(`${at.url}/page`);
-  await page.evaluate(({ options, names, fixed }) => {
-    const push = new PushSSE('/events', { token: fixed ?? (() => fetch('/push-token').then((r) => r.text())), ...options });
-    window.push = push;
-    window.got = { messages: [], errors: [], states: [], resets: [] };
-    for (const name of ['message', ...names]) push.addEventListener(name, (e) => got.messages.push(e.data));
-    push.onerror = (e) => got.errors.push({ status: e.status, reason: e.reason, willRetry: e.willRetry });
-    push.onstate = (e) => got.states.push(e.transport ? `${e.state} ${e.transport}` : e.state);
-    push.onreset = (e) => got.resets.push(e.reason);
-  }, { options: { ...hasty, ...options }, names, fixed });
-  return page;
+  return start(page, ...rest);
 }
-
-const got = (page) => page.evaluate(() => ({ ...window.got, readyState: push.readyState, transport: push.transport, cursor: push.cursor, state: push.state, url: push.url }));
-const until = (page, found, what) => eventually(async () => found(await got(page)), what).catch(async (error) => {
-  throw new Error(`${error.message}: ${JSON.stringify(await got(page))}`);
-});
-const isOpen = (page, transport) => until(page, (g) => g.readyState === 1 && (!transport || g.transport === transport), `open ${transport ?? ''}`);
 
 // As the browser does it to a tab that nobody looks at.
 async function visibility(page, state) {
@@ -92,8 +31,6 @@ async function visibility(page, state) {
     document.dispatchEvent(new Event('visibilitychange'));
   }, state);
 }
-
-const numbers = (count, from = 0) => Array.from({ length: count }, (_, n) => String(from + n));
 
 test('the script is served with ETag and cache headers, to pages of any origin, and is small', async (t) => {
   const server = await serve({}, t);
@@ -131,95 +68,7 @@ test('three lines in a page, classic and as a module from another origin', async
     return [typeof module.default, module.default === module.PushSSE, module.PushSSE === PushSSE];
   }, `http://${server.public}`);
   assert.deepEqual(names, ['function', true, false]);
-  assert.deepEqual(page.wrong, []);
-});
-
-test('100 messages, while streams are held back and let through again: nothing is lost, nothing comes twice', async (t) => {
-  const server = await serve({ args: quick }, t);
-  const at = await site(t, server);
-  const page = await open(await context(t), at);
-  await isOpen(page, 'sse');
-  let n = 0;
-  const some = async (count) => {
-    for (; count; count--) await server.publish({ to: '42', content: String(n++) });
-  };
-  await some(20);
-  at.hold = true;
-  await page.evaluate(() => push.reconnect());
-  await some(20);
-  await isOpen(page, 'poll');
-  await some(30);
-  at.hold = false;
-  await page.evaluate(() => dispatchEvent(new Event('online')));
-  await some(10);
-  await isOpen(page, 'sse');
-  await some(20);
-  await until(page, (g) => g.messages.length >= 100, 'all of them');
-  assert.deepEqual((await got(page)).messages, numbers(100));
-  assert.deepEqual(page.wrong, []);
-
-  at.hold = true;
-  const polls = at.polls;
-  await page.evaluate(() => { sessionStorage.setItem(`pushsse:${push.url}`, Date.now() + 600_000); push.close(); });
-  const again = await page.evaluate(() => new Promise((resolve) => {
-    const other = new PushSSE('/events', { token: () => fetch('/push-token').then((r) => r.text()) });
-    other.onopen = () => (resolve(other.transport), other.close());
-  }));
-  assert.deepEqual([again, at.polls > polls], ['poll', true], 'it is remembered');
-});
-
-test('a token that expires in the middle is replaced; one that cannot be is an error', async (t) => {
-  const server = await serve({ args: quick }, t);
-  const soon = () => token('42', { exp: Date.now() / 1000 + 2 }); // time to connect: one that comes late lives on for the skew
-  const at = await site(t, server, [soon(), token('42')]);
-  const where = await context(t);
-  const page = await open(where, at);
-  await isOpen(page, 'sse');
-  await until(page, (g) => g.errors.some((e) => e.reason === 'token_expired' && e.willRetry), 'it expires');
-  await server.publish({ to: '42', content: 'after' });
-  await until(page, (g) => g.messages.includes('after'), 'the message');
-  assert.equal(at.asked, 2);
-
-  const fixed = await open(where, at, {}, { fixed: soon() });
-  await until(fixed, (g) => g.readyState === 2, 'closed');
-  assert.deepEqual((await got(fixed)).errors.at(-1), { status: 401, reason: 'token_expired', willRetry: false });
-  const forged = await open(where, at, {}, { fixed: 'no.good.token' });
-  await until(forged, (g) => g.readyState === 2, 'closed');
-  assert.deepEqual((await got(forged)).errors.at(-1), { status: 401, reason: 'token_invalid', willRetry: false });
-  const refused = await open(where, at, { channels: ['not-mine'] });
-  await until(refused, (g) => g.readyState === 2, 'closed');
-  assert.deepEqual((await got(refused)).errors.at(-1), { status: 403, reason: 'channel_not_allowed', willRetry: false });
-});
-
-test('a user who is disconnected is told so, in all tabs, and they stay closed', async (t) => {
-  const server = await serve({ args: quick }, t);
-  const at = await site(t, server);
-  const where = await context(t);
-  const pages = [await open(where, at, { share: true }), await open(where, at, { share: true }), await open(where, at)];
-  for (const page of pages) await isOpen(page);
-  await server.apiCall('POST', '/disconnect', 'uid=42&reason=out');
-  for (const page of pages) {
-    await until(page, (g) => g.readyState === 2, 'closed');
-    assert.deepEqual((await got(page)).errors.at(-1), { status: 0, reason: 'bye', willRetry: false });
-  }
-  await server.settled('42', 0);
-});
-
-test('the server restarts: the page is told to load its state anew, and goes on', async (t) => {
-  const before = await new Server({ args: quick }).ready();
-  const at = await site(t, before);
-  const page = await open(await context(t), at);
-  await isOpen(page);
-  await before.publish({ to: '42', content: 'before' });
-  await until(page, (g) => g.messages.length === 1, 'the first');
-  before.kill();
-  await before.exit;
-  await until(page, (g) => g.readyState === 0, 'lost');
-  const later = await serve({ args: quick, listen: before.public }, t);
-  await later.publish({ to: '42', content: 'meanwhile' });
-  await until(page, (g) => g.messages.length === 2, 'what was published meanwhile');
-  const { resets, messages } = await got(page);
-  assert.deepEqual([resets, messages], [['restart'], ['before', 'meanwhile']]);
+  assert.deepEqual((await got(page)).wrong, []);
 });
 
 test('offline and back', async (t) => {

@@ -64,6 +64,39 @@ test('it reconnects with its Last-Event-ID whenever the server closes, and nothi
   assert.ok(got.hellos.every(({ reset }) => reset === null));
 });
 
+test('a token in the Authorization header, by its option fetch', async (t) => {
+  const server = await serve({ args: quick }, t);
+  const headers = { authorization: `Bearer ${token('es')}` };
+  const source = new EventSource(`http://${server.public}/events`, {
+    fetch: (url, init) => fetch(url, { ...init, headers: { ...init.headers, ...headers } }),
+  });
+  t.after(() => source.close());
+  await server.settled('es', 1);
+  const got = new Promise((resolve) => (source.onmessage = resolve));
+  await server.publish({ to: 'es', content: 'by header' });
+  assert.equal((await got).data, 'by header');
+});
+
+test('when its token expires, or its user is disconnected, it is told so, comes back, and is refused for good', async (t) => {
+  const server = await serve({ args: quick }, t);
+  const errors = [];
+  const ends = async (claims, name, act = () => {}) => {
+    const source = new EventSource(`http://${server.public}/events?token=${token('es', claims)}`);
+    t.after(() => source.close());
+    const last = [];
+    source.addEventListener(name, ({ data }) => last.push(JSON.parse(data)));
+    source.onerror = ({ code }) => errors.push(code);
+    await server.settled('es', 1);
+    await act();
+    await eventually(() => source.readyState === EventSource.CLOSED, `closed: ${errors}`);
+    assert.equal(errors.splice(0).at(-1), 401);
+    await server.settled('es', 0);
+    return last;
+  };
+  assert.deepEqual(await ends({ exp: Date.now() / 1000 - 29 }, 'pushsse.expired'), [{}]); // of the 30 s that are granted, one is left
+  assert.deepEqual(await ends({}, 'pushsse.bye', () => server.apiCall('POST', '/disconnect', 'uid=es&reason=out')), [{ reason: 'out' }]);
+});
+
 test('overload is no error to it: it means to come back', async (t) => {
   const server = await serve({ args: [...quick, '--max-streams', '1'] }, t);
   await server.stream('first');

@@ -132,7 +132,11 @@ class Proxy {
     process.kill(-pid, 'SIGTERM');
     if (!kinds[this.kind].stubborn) return;
     for (const worker of readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Number))
-      process.kill(Number(worker), 'SIGKILL');
+      try {
+        process.kill(Number(worker), 'SIGKILL');
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error; // it heeded SIGTERM after all
+      }
   }
 
   async end() {
