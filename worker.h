@@ -21,7 +21,7 @@
 enum {
 	WORKER_TICK_MS = 50,         /* between two slices of the walks */
 	WORKER_TIME_ROUND_MS = 1000, /* within which the time of each cold connection is looked at: 1,024 in a tick, or more */
-	WORKER_LEAVE_ROUND_MS = 5000, /* within which it is seen that one has left; within a tick when there are up to 1,024 */
+	WORKER_LEAVE_ROUND_MS = 8000, /* within which it is seen that one has left; within a tick when there are up to 1,024 */
 	WORKER_SLICE = 1024,          /* cold connections in one slice, at least; of the dear one when there are no more */
 	WORKER_REPLAYS = 16,          /* of those with a long replay, in a turn */
 	WORKER_FANOUT = 256           /* readers visited before the hot set is looked at again */
