@@ -156,7 +156,7 @@ void hub_sweep(struct hub *hub, int64_t now)
 	hub_expire_keys(hub, now);
 	hub_bound_journal(hub, now);
 	linger_expire(hub, now);
-	slice = t->buckets / 256 + 1;
+	slice = t->buckets / 1024 + 1;
 	while (slice--) {
 		hub->swept = hub->swept + 1 < t->buckets ? hub->swept + 1 : 0;
 		for (struct audience *a = t->bucket[hub->swept], *next; a; a = next) {
