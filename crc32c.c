@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "little.h"
+
 enum { SLICES = 8 };
 
 static const uint32_t polynomial = 0x82f63b78; /* 0x1edc6f41 with its bits the other way round */
@@ -25,12 +27,6 @@ static void make(void)
 			table[slice][byte] = table[slice - 1][byte] >> 8 ^ table[0][table[slice - 1][byte] & 255];
 }
 
-/* Compilers make one load of it. */
-static uint32_t load(const unsigned char *at)
-{
-	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
 {
 	const unsigned char *at = bytes;
@@ -38,7 +34,7 @@ uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
 	(void)pthread_once(&once, make); /* cannot fail with a good once */
 	crc = ~crc;
 	for (; len >= SLICES; len -= SLICES, at += SLICES) {
-		uint32_t low = crc ^ load(at), high = load(at + 4);
+		uint32_t low = crc ^ get32(at), high = get32(at + 4);
 
 		crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^ table[4][low >> 24] ^
 		      table[3][high & 255] ^ table[2][high >> 8 & 255] ^ table[1][high >> 16 & 255] ^ table[0][high >> 24];

@@ -4,23 +4,10 @@
  */
 #include "hub_record.h"
 
+#include "little.h"
+
 enum { KIND = 0, FLAGS = 1, SEQ = 2, TIME = 10, EXPIRES = 18, KEY = 26, TARGETS = 42, NAMES = 46, HEAD = 50 };
 enum { FLAG_KEYED = 1, FLAG_TRANSIENT = 2 };
-
-static void put(char *at, uint64_t value, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		at[i] = (char)(value >> 8 * i & 0xff);
-}
-
-static uint64_t get(const char *at, int bytes)
-{
-	uint64_t value = 0;
-
-	while (bytes--)
-		value = value << 8 | (unsigned char)at[bytes];
-	return value;
-}
 
 void record_add_name(struct buffer *names, enum audience_kind kind, struct slice name)
 {
@@ -51,13 +38,13 @@ void record_write(struct buffer *out, const struct record *r)
 
 	head[KIND] = (char)r->kind;
 	head[FLAGS] = (char)((r->keyed ? FLAG_KEYED : 0) | (r->transient ? FLAG_TRANSIENT : 0));
-	put(head + SEQ, r->seq, 8);
-	put(head + TIME, r->kind == RECORD_POSITION ? r->written : (uint64_t)r->time, 8);
-	put(head + EXPIRES, (uint64_t)r->expires, 8);
-	put(head + KEY, r->key.word[0], 8);
-	put(head + KEY + 8, r->key.word[1], 8);
-	put(head + TARGETS, r->targets, 4);
-	put(head + NAMES, r->names.len, 4);
+	put64(head + SEQ, r->seq);
+	put64(head + TIME, r->kind == RECORD_POSITION ? r->written : (uint64_t)r->time);
+	put64(head + EXPIRES, (uint64_t)r->expires);
+	put64(head + KEY, r->key.word[0]);
+	put64(head + KEY + 8, r->key.word[1]);
+	put32(head + TARGETS, (uint32_t)r->targets);
+	put32(head + NAMES, (uint32_t)r->names.len);
 	buffer_reserve(out, HEAD + r->names.len + r->text.len);
 	buffer_add(out, head, sizeof head);
 	buffer_add_slice(out, r->names);
@@ -66,7 +53,7 @@ void record_write(struct buffer *out, const struct record *r)
 
 void record_set_seq(char *bytes, uint64_t seq)
 {
-	put(bytes + SEQ, seq, 8);
+	put64(bytes + SEQ, seq);
 }
 
 /* Are the names whole, as many as they are said to be, and of kinds that a message can be for? */
@@ -90,18 +77,18 @@ bool record_read(struct slice bytes, struct record *r)
 
 	if (bytes.len < HEAD)
 		return false;
-	names = (size_t)get(bytes.at + NAMES, 4);
+	names = get32(bytes.at + NAMES);
 	if (names > bytes.len - HEAD)
 		return false;
 	*r = (struct record){
 		.kind = (enum record_kind)bytes.at[KIND],
 		.keyed = (bytes.at[FLAGS] & FLAG_KEYED) != 0,
 		.transient = (bytes.at[FLAGS] & FLAG_TRANSIENT) != 0,
-		.seq = get(bytes.at + SEQ, 8),
-		.time = (int64_t)get(bytes.at + TIME, 8),
-		.expires = (int64_t)get(bytes.at + EXPIRES, 8),
-		.key = {{get(bytes.at + KEY, 8), get(bytes.at + KEY + 8, 8)}},
-		.targets = (size_t)get(bytes.at + TARGETS, 4),
+		.seq = get64(bytes.at + SEQ),
+		.time = (int64_t)get64(bytes.at + TIME),
+		.expires = (int64_t)get64(bytes.at + EXPIRES),
+		.key = {{get64(bytes.at + KEY), get64(bytes.at + KEY + 8)}},
+		.targets = get32(bytes.at + TARGETS),
 		.names = {bytes.at + HEAD, names},
 		.text = {bytes.at + HEAD + names, bytes.len - HEAD - names},
 	};

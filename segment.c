@@ -4,26 +4,12 @@
 #include <stdio.h>
 
 #include "crc32c.h"
+#include "little.h"
 
 static const char magic[8] = {'P', 'U', 'S', 'H', 'S', 'S', 'E', 'J'};
 
 /* Where the header's fields are: bytes from its start. Byte 9 is 0. */
 enum { VERSION = 8, EPOCH = 10, NUMBER = 16, PREVIOUS = 20, BEGUN = 24, LENGTH = 32, SUM = 36 };
-
-static void put(char *to, uint64_t number, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		to[i] = (char)(unsigned char)(number >> 8 * i);
-}
-
-static uint64_t get(const char *from, int bytes)
-{
-	uint64_t number = 0;
-
-	for (int i = bytes - 1; i >= 0; i--)
-		number = number << 8 | (unsigned char)from[i];
-	return number;
-}
 
 void segment_write_name(char name[SEGMENT_NAME], uint32_t number)
 {
@@ -49,12 +35,12 @@ uint32_t segment_write_header(char out[SEGMENT_HEADER], const struct segment_hea
 	out[VERSION] = SEGMENT_VERSION;
 	out[VERSION + 1] = 0;
 	memcpy(out + EPOCH, h->epoch, JOURNAL_EPOCH);
-	put(out + NUMBER, h->number, 4);
-	put(out + PREVIOUS, h->previous, 4);
-	put(out + BEGUN, h->begun, 8);
-	put(out + LENGTH, h->length, 4);
+	put32(out + NUMBER, h->number);
+	put32(out + PREVIOUS, h->previous);
+	put64(out + BEGUN, h->begun);
+	put32(out + LENGTH, h->length);
 	sum = crc32c(0, out, SUM);
-	put(out + SUM, sum, 4);
+	put32(out + SUM, sum);
 	return sum;
 }
 
@@ -63,13 +49,13 @@ enum segment_fault segment_read_header(struct slice file, struct segment_header 
 	if (file.len < SEGMENT_HEADER || memcmp(file.at, magic, sizeof magic) != 0)
 		return SEGMENT_DAMAGED;
 	*sum = crc32c(0, file.at, SUM);
-	if (get(file.at + SUM, 4) != *sum)
+	if (get32(file.at + SUM) != *sum)
 		return SEGMENT_DAMAGED;
 	memcpy(h->epoch, file.at + EPOCH, JOURNAL_EPOCH);
-	h->number = (uint32_t)get(file.at + NUMBER, 4);
-	h->previous = (uint32_t)get(file.at + PREVIOUS, 4);
-	h->begun = get(file.at + BEGUN, 8);
-	h->length = (uint32_t)get(file.at + LENGTH, 4);
+	h->number = get32(file.at + NUMBER);
+	h->previous = get32(file.at + PREVIOUS);
+	h->begun = get64(file.at + BEGUN);
+	h->length = get32(file.at + LENGTH);
 	return file.at[VERSION] == SEGMENT_VERSION ? SEGMENT_SOUND : SEGMENT_UNKNOWN;
 }
 
@@ -94,8 +80,8 @@ static uint32_t head_sum(uint32_t sum, uint64_t offset, uint64_t length)
 {
 	char place[8];
 
-	put(place, offset, 4);
-	put(place + 4, length, 4);
+	put32(place, (uint32_t)offset);
+	put32(place + 4, (uint32_t)length);
 	return crc32c(sum, place, sizeof place);
 }
 
@@ -103,9 +89,9 @@ void segment_write_frame(char out[SEGMENT_FRAME], uint32_t sum, uint32_t offset,
 {
 	uint32_t head = head_sum(sum, offset, body.len);
 
-	put(out, body.len, 4);
-	put(out + 4, head, 4);
-	put(out + 8, crc32c(head, body.at, body.len), 4);
+	put32(out, (uint32_t)body.len);
+	put32(out + 4, head);
+	put32(out + 8, crc32c(head, body.at, body.len));
 }
 
 enum segment_next segment_next(struct segment_reader *r, struct slice *body)
@@ -119,11 +105,11 @@ enum segment_next segment_next(struct segment_reader *r, struct slice *body)
 		return SEGMENT_END;
 	if (left < SEGMENT_FRAME)
 		return SEGMENT_BAD;
-	length = get(frame, 4);
+	length = get32(frame);
 	if (length == 0 || length > JOURNAL_RECORD_MAX || length > left - SEGMENT_FRAME)
 		return SEGMENT_BAD;
 	head = head_sum(r->sum, r->at, length);
-	if (get(frame + 4, 4) != head || get(frame + 8, 4) != crc32c(head, frame + SEGMENT_FRAME, (size_t)length))
+	if (get32(frame + 4) != head || get32(frame + 8) != crc32c(head, frame + SEGMENT_FRAME, (size_t)length))
 		return SEGMENT_BAD;
 	*body = (struct slice){frame + SEGMENT_FRAME, (size_t)length};
 	r->at += SEGMENT_FRAME + (size_t)length;
@@ -134,7 +120,7 @@ bool segment_again(struct segment_reader *r, struct slice *body)
 {
 	if (r->at >= r->file.len)
 		return false;
-	*body = (struct slice){r->file.at + r->at + SEGMENT_FRAME, (size_t)get(r->file.at + r->at, 4)};
+	*body = (struct slice){r->file.at + r->at + SEGMENT_FRAME, get32(r->file.at + r->at)};
 	r->at += SEGMENT_FRAME + body->len;
 	return true;
 }
