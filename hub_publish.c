@@ -27,7 +27,7 @@ char *delivery_prepare(struct delivery *d, size_t room)
 {
 	if (!d->targets)
 		delivery_add_target(d, AUDIENCE_EVERYONE, slice_of(""));
-	d->message = message_new(d->targets, SSE_ID_MAX + room);
+	d->message = message_new(d->targets, d->before + room);
 	if (!d->message)
 		return NULL;
 	for (size_t i = 0; i < d->targets; i++) {
@@ -35,7 +35,7 @@ char *delivery_prepare(struct delivery *d, size_t room)
 		if (!d->target[i].empty)
 			return NULL;
 	}
-	return message_room(d->message) + SSE_ID_MAX;
+	return message_room(d->message) + d->before;
 }
 
 /* An audience is made only for what is retained. False without memory. */
@@ -159,10 +159,10 @@ static bool uids_are_away(const struct delivery *d)
 static void accept_message(struct hub *hub, struct delivery *d, int64_t now, struct publishing *op)
 {
 	struct message *m = d->message;
-	uint32_t id = (uint32_t)sse_write_id_before(message_room(m) + SSE_ID_MAX, hub->epoch, d->seq);
+	uint32_t id = (uint32_t)sse_write_id_before(message_room(m) + d->before, hub->epoch, d->seq);
 
 	m->seq = d->seq;
-	m->start = SSE_ID_MAX - id;
+	m->start = (uint32_t)d->before - id;
 	m->size = id + (uint32_t)d->rendered;
 	m->segment = d->segment;
 	deliver(hub, d, now);

@@ -21,6 +21,7 @@ struct delivery {
 	bool keyed;
 	struct key_digest key;
 	int64_t key_from;       /* monotonic ms: when it was first given; it is good for IDEMPOTENCY_MS */
+	size_t before;          /* bytes of room for its id */
 	size_t rendered;        /* bytes of the block after its id */
 	struct message *message;
 	size_t targets;
@@ -32,6 +33,7 @@ static inline void delivery_begin(struct delivery *d)
 	d->seq = 0;
 	d->segment = 0;
 	d->keyed = false;
+	d->before = SSE_ID_MAX;
 	d->message = NULL;
 	d->targets = 0;
 }

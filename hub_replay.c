@@ -28,6 +28,7 @@ static enum hub_result take_message(struct hub *hub, const struct record *r, uin
 	while (d.targets < HUB_MAX_TARGETS && record_next_name(&names, &kind, &name))
 		delivery_add_target(&d, kind, name);
 	op->result = HUB_NO_MEMORY;
+	d.before = sse_id_size(r->seq);
 	room = delivery_prepare(&d, r->text.len);
 	if (room) {
 		memcpy(room, r->text.at, r->text.len);

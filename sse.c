@@ -106,6 +106,15 @@ size_t sse_write_fields(char *out, struct slice event, struct slice data)
 	return (size_t)(put_text(to, "\n") - out);
 }
 
+size_t sse_id_size(uint64_t seq)
+{
+	size_t size = strlen("id: -0\n") + EPOCH_SIZE;
+
+	while (seq /= 10)
+		size++;
+	return size;
+}
+
 size_t sse_write_id_before(char *end, const char epoch[EPOCH_SIZE], uint64_t seq)
 {
 	char line[SSE_ID_MAX];

@@ -33,7 +33,9 @@ size_t sse_fields_max(struct slice event, struct slice data);
  * CR or LF: nothing in it can forge a field) and the empty line that dispatches. Answers the bytes written.
  */
 size_t sse_write_fields(char *out, struct slice event, struct slice data);
-/* Writes the id line so that it ends at `end`. Answers its length, at most SSE_ID_MAX. */
+/* Bytes of the id line of this seq, at most SSE_ID_MAX. */
+size_t sse_id_size(uint64_t seq);
+/* Writes the id line so that it ends at `end`. Answers its length. */
 size_t sse_write_id_before(char *end, const char epoch[EPOCH_SIZE], uint64_t seq);
 /* Appends a whole block as {"id":..,"event":..,"data":..}; line ends are LF in it. */
 void sse_add_json(struct buffer *out, struct slice block);
