@@ -21,7 +21,7 @@ ROUNDS = 1000
 PURE = buffer clock hash crc32c utf8 sha256 json keyring token body http fields sse
 STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
-SERVER = logger counters answer cors stream longpoll subscriber publisher api stats pages route conn conn_set \
+SERVER = logger refusal counters answer cors stream longpoll subscriber publisher api stats pages route conn conn_set \
 	acceptor worker
 MAIN = options address pushsse
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js

@@ -8,28 +8,6 @@ enum { ANSWER_HEAD = 384 }; /* bytes that most heads stay below; more is no harm
 
 static const char JSON[] = "application/json", NO_STORE[] = "Cache-Control: no-store\r\n";
 
-const char *http_error(int status)
-{
-	switch (status) {
-	case 400:
-		return "malformed_request";
-	case 413:
-		return "body_too_large";
-	case 414:
-		return "target_too_long";
-	case 417:
-		return "expectation_failed";
-	case 431:
-		return "headers_too_large";
-	case 501:
-		return "transfer_coding_unknown";
-	case 505:
-		return "version_not_supported";
-	default:
-		return "error";
-	}
-}
-
 void answer_head(struct conn *c, int status, const char *type, size_t length, const char *more)
 {
 	struct exchange *x = c->exchange;
@@ -77,31 +55,40 @@ void answer_json(struct conn *c, int status, struct buffer *body, const char *mo
 	buffer_free(body);
 }
 
-static void answer_error_with(struct conn *c, int status, const char *error, const char *more)
+void answer_refused(struct conn *c, enum refusal refusal, const char *type, struct slice body, const char *more)
 {
+	count_refusal(&c->worker->counters, refusal);
+	answer_bytes(c, refusal_status(refusal), type, body, more);
+}
+
+/* What an answer of that status says besides (RFC 9110 15.5.2: 401 has to carry a challenge). */
+static const char *headers_of(int status)
+{
+	switch (status) {
+	case 401:
+		return "Cache-Control: no-store\r\nWWW-Authenticate: Bearer\r\n";
+	case 503:
+		return "Cache-Control: no-store\r\nRetry-After: 5\r\n";
+	default:
+		return NO_STORE;
+	}
+}
+
+void answer_error(struct conn *c, enum refusal refusal)
+{
+	int status = refusal_status(refusal);
 	struct buffer body = {0};
 
-	count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
-	buffer_printf(&body, "{\"error\":\"%s\"}", error);
-	answer_json(c, status, &body, more);
-}
-
-void answer_error(struct conn *c, int status, const char *error)
-{
-	answer_error_with(c, status, error, status == 503 ? "Cache-Control: no-store\r\nRetry-After: 5\r\n"
-	                                                  : NO_STORE);
-}
-
-void answer_unauthorized(struct conn *c, const char *error)
-{
-	answer_error_with(c, 401, error, "Cache-Control: no-store\r\nWWW-Authenticate: Bearer\r\n");
+	count_refusal(&c->worker->counters, refusal);
+	buffer_printf(&body, "{\"error\":\"%s\"}", refusal_word(refusal));
+	answer_json(c, status, &body, headers_of(status));
 }
 
 void answer_field_error(struct conn *c, struct slice field, const char *reason)
 {
 	struct buffer body = {0};
 
-	count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
+	count_refusal(&c->worker->counters, REFUSED_INVALID_FIELD);
 	buffer_add_text(&body, "{\"error\":\"invalid_field\",\"field\":");
 	json_add_string(&body, field);
 	buffer_add_text(&body, ",\"reason\":");

@@ -14,10 +14,10 @@ void answer_head(struct conn *c, int status, const char *type, size_t length, co
 void answer_bytes(struct conn *c, int status, const char *type, struct slice body, const char *more);
 /* Answers with JSON, which is in `body`; frees it. */
 void answer_json(struct conn *c, int status, struct buffer *body, const char *more);
-/* {"error":"..."}; 4xx and 5xx that leave the request unread end the connection. */
-void answer_error(struct conn *c, int status, const char *error);
-/* 401, with the challenge that it has to carry (RFC 9110 15.5.2). */
-void answer_unauthorized(struct conn *c, const char *error);
+/* {"error":"..."} with the status and headers of that refusal, and counts it; 4xx and 5xx that leave the request unread end the connection. */
+void answer_error(struct conn *c, enum refusal refusal);
+/* The same with another body and header lines. */
+void answer_refused(struct conn *c, enum refusal refusal, const char *type, struct slice body, const char *more);
 /* 400 {"error":"invalid_field","field":"...","reason":"..."} */
 void answer_field_error(struct conn *c, struct slice field, const char *reason);
 /* 200 with JSON that is true for now only; frees it. */
@@ -26,7 +26,5 @@ void answer_fresh(struct conn *c, struct buffer *body);
 void answer_add_stream_head(struct buffer *out, struct conn *c);
 /* Appends the cursor of a seq. */
 void answer_add_cursor(struct buffer *out, const struct conn *c, uint64_t seq);
-/* What a refusal of http.h is called in JSON. */
-const char *http_error(int status);
 
 #endif

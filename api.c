@@ -15,13 +15,14 @@ bool api_admit(struct conn *c)
 {
 	const struct keyring *keys = c->worker->api_keys;
 	struct slice key = http_bearer(http_header(c->exchange->request, "Authorization"));
+	enum refusal refusal = key.at ? REFUSED_KEY_INVALID : REFUSED_KEY_MISSING;
 
 	if (c->worker->server->options->api_open || (key.at && keyring_has(keys, key)))
 		return true;
 	if (slice_is(c->exchange->request->path, "/"))
-		answer_bytes(c, 401, "text/html; charset=utf-8", slice_of("fail"), "WWW-Authenticate: Bearer\r\n");
+		answer_refused(c, refusal, "text/html; charset=utf-8", slice_of("fail"), "WWW-Authenticate: Bearer\r\n");
 	else
-		answer_unauthorized(c, key.at ? "key_invalid" : "key_missing");
+		answer_error(c, refusal);
 	return false;
 }
 
@@ -51,7 +52,7 @@ static void answer_page(struct conn *c, struct slice after, size_t limit)
 	size_t count;
 
 	if (!page) {
-		answer_error(c, 503, "no_memory");
+		answer_error(c, REFUSED_NO_MEMORY);
 		return;
 	}
 	count = hub_online_page(hub, after, limit + 1, page);
@@ -105,7 +106,7 @@ void api_online(struct conn *c)
 	add_newest(&body, c);
 	buffer_add_text(&body, "}");
 	if (got < 0)
-		answer_error(c, 400, "malformed_query");
+		answer_error(c, REFUSED_MALFORMED_QUERY);
 	else if (uids)
 		answer_fresh(c, &body);
 	else
@@ -145,7 +146,7 @@ static bool read_kick(struct conn *c, struct slice *uid, struct slice *reason)
 		*(is_uid ? uid : reason) = f.value;
 	}
 	if (status || got < 0)
-		answer_error(c, status ? status : 400, status == 415 ? "unsupported_media_type" : "malformed_body");
+		answer_error(c, status ? REFUSED_UNSUPPORTED_MEDIA_TYPE : REFUSED_MALFORMED_BODY);
 	else if (!uid->at)
 		answer_field_error(c, slice_of("uid"), "missing");
 	return status == 0 && got == 0 && uid->at;
@@ -157,7 +158,7 @@ static void answer_kicked(struct conn *c)
 	struct buffer body = {0};
 
 	if (p->result != HUB_OK) {
-		answer_error(c, 507, p->result == HUB_FULL ? "too_many_kicked" : api_failure(p->result));
+		answer_error(c, p->result == HUB_FULL ? REFUSED_TOO_MANY_KICKED : api_failure(p->result));
 		return;
 	}
 	buffer_printf(&body, "{\"status\":\"ok\",\"streams\":%lu}", (unsigned long)p->streams);
@@ -175,7 +176,7 @@ void api_disconnect(struct conn *c)
 	json_add_string(&bye, reason);
 	buffer_add_text(&bye, "}");
 	if (bye.failed) {
-		answer_error(c, 507, api_failure(HUB_NO_MEMORY));
+		answer_error(c, api_failure(HUB_NO_MEMORY));
 	} else {
 		hub_kick(hub_of(c), uid, (struct slice){bye.at, bye.len}, clock_today(), c->worker->now,
 		         api_begin(c, answer_kicked));

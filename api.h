@@ -24,8 +24,8 @@ void api_demo_publish(struct conn *c); /* from the demo page, by a stream's toke
 struct publishing *api_begin(struct conn *c, void (*settle)(struct conn *));
 void api_finish(struct conn *c);
 void api_settle(struct conn *c);
-/* The error word of what was not accepted. */
-const char *api_failure(enum hub_result result);
+/* Why that was not accepted. */
+enum refusal api_failure(enum hub_result result);
 
 void api_online(struct conn *c);
 void api_disconnect(struct conn *c);

@@ -213,7 +213,7 @@ enum progress { ANSWERED = -1, MORE_TO_COME = 0, COMPLETE = 1 };
 
 static enum progress refuse(struct conn *c, int status)
 {
-	answer_error(c, status, http_error(status));
+	answer_error(c, refusal_of_status(status));
 	return ANSWERED;
 }
 
@@ -409,7 +409,7 @@ void conn_tick(struct conn *c)
 	switch (c->state) {
 	case CONN_READING:
 		if (c->exchange && waited >= o->request_timeout)
-			answer_error(c, 408, "request_timeout");
+			answer_error(c, REFUSED_REQUEST_TIMEOUT);
 		else if (!c->exchange && waited >= (c->served ? o->idle_timeout : o->request_timeout))
 			conn_close(c);
 		break;

@@ -4,7 +4,7 @@
 const char *counter_name(enum counter counter)
 {
 	static const char *const names[COUNTERS] = {
-		"connections", "requests", "streams", "polls", "deliveries", "bytes", "pings", "refused", "acceptPauses",
+		"connections", "requests", "streams", "polls", "deliveries", "bytes", "pings", "acceptPauses",
 	};
 
 	return names[counter];
@@ -47,6 +47,7 @@ void totals_add(struct totals *totals, const struct counters *counters)
 	uint64_t largest = totals->lag[LAG_LARGEST];
 
 	add(totals->count, counters->count, COUNTERS);
+	add(totals->refused, counters->refused, REFUSED);
 	add(totals->closed, counters->closed, CLOSE_REASONS);
 	add(totals->fanout, counters->fanout, FANOUT_BUCKETS);
 	add(&totals->fanout_time, &counters->fanout_time, 1);

@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "refusal.h"
+
 enum counter {
 	COUNT_CONNECTIONS,
 	COUNT_REQUESTS,
@@ -16,7 +18,6 @@ enum counter {
 	COUNT_DELIVERIES,
 	COUNT_BYTES,
 	COUNT_PINGS,
-	COUNT_REFUSED,
 	COUNT_ACCEPT_PAUSES,
 	COUNTERS
 };
@@ -44,20 +45,25 @@ enum lag {
 };
 
 struct counters {
-	_Atomic uint64_t count[COUNTERS], closed[CLOSE_REASONS];
+	_Atomic uint64_t count[COUNTERS], refused[REFUSED], closed[CLOSE_REASONS];
 	_Atomic uint64_t fanout[FANOUT_BUCKETS], fanout_time; /* us, all in all */
 	_Atomic uint64_t lag[LAGS];
 };
 
 /* The same of several workers together. */
 struct totals {
-	uint64_t count[COUNTERS], closed[CLOSE_REASONS], fanout[FANOUT_BUCKETS], fanout_time, lag[LAGS];
+	uint64_t count[COUNTERS], refused[REFUSED], closed[CLOSE_REASONS], fanout[FANOUT_BUCKETS], fanout_time, lag[LAGS];
 };
 
 static inline void count_add(_Atomic uint64_t *counter, uint64_t by)
 {
 	/* One writer: no locked instruction is needed. */
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by, memory_order_relaxed);
+}
+
+static inline void count_refusal(struct counters *counters, enum refusal refusal)
+{
+	count_add(&counters->refused[refusal], 1);
 }
 
 /* Counts a fan-out that took so many microseconds. */

@@ -101,9 +101,9 @@ void longpoll_visit(struct conn *c)
 	count_add(&c->worker->counters.closed[verdict == VERDICT_KICKED ? CLOSE_KICKED : CLOSE_EVICTED], 1);
 	detach(c, false);
 	if (verdict == VERDICT_KICKED)
-		answer_unauthorized(c, "token_expired");
+		answer_error(c, REFUSED_TOKEN_EXPIRED);
 	else
-		answer_error(c, 503, "too_many_streams");
+		answer_error(c, REFUSED_TOO_MANY_STREAMS);
 	conn_process(c);
 }
 
@@ -127,11 +127,11 @@ void longpoll_open(struct conn *c, const struct stream_request *request)
 	if (!atomic_load(&c->worker->server->draining))
 		result = hub_subscribe(hub_of(c), &request->subscribe, c->worker->now, &c->reader, &position);
 	if (result == HUB_BARRED) {
-		answer_unauthorized(c, "token_expired");
+		answer_error(c, REFUSED_TOKEN_EXPIRED);
 		return;
 	}
 	if (result != HUB_OK) {
-		answer_error(c, 503, "busy");
+		answer_error(c, REFUSED_BUSY);
 		return;
 	}
 	count_add(&c->worker->counters.count[COUNT_POLLS], 1);

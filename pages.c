@@ -112,7 +112,7 @@ void pages_serve(struct conn *c)
 	if (own)
 		serve(c, asset->type, (struct slice){file.at ? file.at : "", file.len});
 	else if (!asset || (www && !is_for_all(c)))
-		answer_error(c, 404, "not_found");
+		answer_error(c, REFUSED_NOT_FOUND);
 	else
 		serve(c, asset->type, (struct slice){(const char *)asset->bytes, asset->len});
 	buffer_free(&file);

@@ -123,7 +123,7 @@ static bool read_draft(struct conn *c, struct draft *d)
 		if (!wrong)
 			continue;
 		if (d->too_large)
-			answer_error(c, 413, "message_too_large");
+			answer_error(c, REFUSED_MESSAGE_TOO_LARGE);
 		else
 			answer_field_error(c, f.name, wrong);
 		return false;
@@ -131,7 +131,7 @@ static bool read_draft(struct conn *c, struct draft *d)
 	if (got < 0 && f.name.at)
 		answer_field_error(c, f.name, "malformed, or not UTF-8");
 	else if (status || got < 0)
-		answer_error(c, status ? status : 400, status == 415 ? "unsupported_media_type" : "malformed_body");
+		answer_error(c, status ? REFUSED_UNSUPPORTED_MEDIA_TYPE : REFUSED_MALFORMED_BODY);
 	else if (!d->publication.data.at)
 		answer_field_error(c, slice_of("content"), "missing");
 	else
@@ -166,7 +166,7 @@ static void answer_published(struct conn *c)
 	struct buffer body = {0};
 
 	if (p->result != HUB_OK) {
-		answer_error(c, 507, api_failure(p->result));
+		answer_error(c, api_failure(p->result));
 		return;
 	}
 	buffer_add_text(&body, p->offline ? "{\"status\":\"offline\",\"id\":\"" : "{\"status\":\"ok\",\"id\":\"");
@@ -177,15 +177,15 @@ static void answer_published(struct conn *c)
 	answer_fresh(c, &body);
 }
 
-const char *api_failure(enum hub_result result)
+enum refusal api_failure(enum hub_result result)
 {
 	switch (result) {
 	case HUB_FULL:
-		return "too_many_keys";
+		return REFUSED_TOO_MANY_KEYS;
 	case HUB_STORAGE:
-		return "storage_failing";
+		return REFUSED_STORAGE_FAILING;
 	default:
-		return "no_memory";
+		return REFUSED_NO_MEMORY_TO_STORE;
 	}
 }
 
@@ -239,7 +239,7 @@ void api_publish(struct conn *c)
 	struct draft *d = new_draft(c);
 
 	if (!d)
-		answer_error(c, 503, "no_memory");
+		answer_error(c, REFUSED_NO_MEMORY);
 	else if (read_draft(c, d))
 		hand_over(c, d, answer_published);
 	free(d);
@@ -258,7 +258,7 @@ void api_demo_publish(struct conn *c)
 		return;
 	d = new_draft(c);
 	if (!d) {
-		answer_error(c, 503, "no_memory");
+		answer_error(c, REFUSED_NO_MEMORY);
 	} else if (read_draft(c, d)) {
 		everyone = d->publication.uids == 1 && slice_is(d->uid[0], "everyone");
 		if (d->publication.channels || d->publication.uids != 1 || (!everyone && !slice_is(d->uid[0], "self"))) {

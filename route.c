@@ -55,7 +55,7 @@ static void answer_methods(struct conn *c, const struct route *known, bool optio
 {
 	const char *methods = !known || !*known->method ? "GET, HEAD, POST, OPTIONS"
 	                      : strcmp(known->method, "GET") == 0 ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
-	struct buffer more = {0}, body = {0};
+	struct buffer more = {0};
 
 	buffer_printf(&more, "Allow: %s\r\n", methods);
 	if (options)
@@ -66,9 +66,8 @@ static void answer_methods(struct conn *c, const struct route *known, bool optio
 		answer_head(c, 204, NULL, 0, more.failed ? "" : more.at);
 		conn_answer(c);
 	} else {
-		buffer_add_text(&body, "{\"error\":\"method_not_allowed\"}");
-		count_add(&c->worker->counters.count[COUNT_REFUSED], 1);
-		answer_json(c, 405, &body, more.failed ? "" : more.at);
+		answer_refused(c, REFUSED_METHOD_NOT_ALLOWED, "application/json",
+		               slice_of("{\"error\":\"method_not_allowed\"}"), more.failed ? "" : more.at);
 	}
 	buffer_free(&more);
 }
@@ -88,7 +87,7 @@ static const struct route *find(struct conn *c)
 			return known;
 	}
 	if (!known && !(options && slice_is(request->path, "*")))
-		answer_error(c, 404, "not_found");
+		answer_error(c, REFUSED_NOT_FOUND);
 	else
 		answer_methods(c, known, options);
 	return NULL;
@@ -109,7 +108,7 @@ bool route_admit(struct conn *c)
 	if (x->route->key && !api_admit(c))
 		return false;
 	if (body && !x->route->body) {
-		answer_error(c, 400, "body_not_expected");
+		answer_error(c, REFUSED_BODY_NOT_EXPECTED);
 		return false;
 	}
 	return true;

@@ -80,6 +80,25 @@ static void add_fanout(struct buffer *out, const struct totals *t)
 	add(out, "more", t->fanout[FANOUT_BUCKETS - 1], "}},");
 }
 
+/* All of them, and by reason those that there were. */
+static void add_refused(struct buffer *out, const struct totals *t)
+{
+	const char *before = "";
+	uint64_t all = 0;
+
+	buffer_add_text(out, "\"refusedBy\":{");
+	for (enum refusal i = 0; i < REFUSED; i++) {
+		all += t->refused[i];
+		if (!t->refused[i])
+			continue;
+		buffer_printf(out, "%s\"%d %s\":%llu", before, refusal_status(i), refusal_word(i),
+		              (unsigned long long)t->refused[i]);
+		before = ",";
+	}
+	buffer_add_text(out, "},");
+	add(out, "refused", all, ",");
+}
+
 static void add_total(struct buffer *out, const struct hub_figures *f, const struct journal_figures *j,
                       const struct totals *t)
 {
@@ -90,6 +109,7 @@ static void add_total(struct buffer *out, const struct hub_figures *f, const str
 	add(out, "publishes", f->publishes, ",");
 	for (enum counter i = 0; i < COUNTERS; i++)
 		add(out, counter_name(i), t->count[i], ",");
+	add_refused(out, t);
 	add_fanout(out, t);
 	buffer_add_text(out, "\"closed\":{");
 	for (enum close_reason i = 0; i < CLOSE_REASONS; i++)
@@ -167,11 +187,11 @@ static void open_stream(struct conn *c)
 	struct exchange *x = c->exchange;
 
 	if (!http_accepts(http_header(x->request, "Accept"), "text/event-stream")) {
-		answer_error(c, 406, "not_acceptable");
+		answer_error(c, REFUSED_NOT_ACCEPTABLE);
 	} else if (atomic_load(&w->server->draining)) {
-		answer_error(c, 503, "busy");
+		answer_error(c, REFUSED_BUSY);
 	} else if (w->reporting >= STATS_MAX_STREAMS) {
-		answer_error(c, 503, "too_many_streams");
+		answer_error(c, REFUSED_TOO_MANY_STREAMS);
 	} else {
 		answer_add_stream_head(&x->out, c);
 		x->keep_alive = false;
@@ -220,7 +240,7 @@ void stats_answer(struct conn *c)
 	while ((got = fields_next(&fields, &f)) > 0)
 		stream |= slice_is(f.name, "stream") && slice_is(f.value, "1");
 	if (got < 0) {
-		answer_error(c, 400, "malformed_query");
+		answer_error(c, REFUSED_MALFORMED_QUERY);
 	} else if (stream) {
 		open_stream(c);
 	} else {

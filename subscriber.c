@@ -80,7 +80,7 @@ bool subscriber_verify(struct conn *c, struct slice query_token, struct claims *
 	unsigned char digest[SHA256_SIZE];
 
 	if (!token.at || !token.len) {
-		answer_unauthorized(c, "token_missing");
+		answer_error(c, REFUSED_TOKEN_MISSING);
 		return false;
 	}
 	sha256(token.at, token.len, digest);
@@ -89,10 +89,10 @@ bool subscriber_verify(struct conn *c, struct slice query_token, struct claims *
 	case TOKEN_OK:
 		return true;
 	case TOKEN_EXPIRED:
-		answer_unauthorized(c, "token_expired");
+		answer_error(c, REFUSED_TOKEN_EXPIRED);
 		return false;
 	default:
-		answer_unauthorized(c, "token_invalid");
+		answer_error(c, REFUSED_TOKEN_INVALID);
 		return false;
 	}
 }
@@ -158,7 +158,7 @@ static int64_t end_of(const struct conn *c, const struct claims *claims)
 static bool admit(struct conn *c, struct parameters *p, struct claims *claims, struct stream_request *request)
 {
 	if (cors_origin(c) == ORIGIN_REFUSED) {
-		answer_error(c, 403, "origin_not_allowed");
+		answer_error(c, REFUSED_ORIGIN_NOT_ALLOWED);
 		return false;
 	}
 	read_query(c, p);
@@ -169,7 +169,7 @@ static bool admit(struct conn *c, struct parameters *p, struct claims *claims, s
 	if (!subscriber_verify(c, p->token, claims, request->token_tag))
 		return false;
 	if (!check_channels(p, claims)) {
-		answer_error(c, 403, "channel_not_allowed");
+		answer_error(c, REFUSED_CHANNEL_NOT_ALLOWED);
 		return false;
 	}
 	request->subscribe = (struct subscribe_request){
@@ -190,7 +190,7 @@ void subscriber_events(struct conn *c)
 	struct stream_request request = {0};
 
 	if (!http_accepts(http_header(c->exchange->request, "Accept"), "text/event-stream")) {
-		answer_error(c, 406, "not_acceptable");
+		answer_error(c, REFUSED_NOT_ACCEPTABLE);
 		return;
 	}
 	if (!admit(c, &p, &claims, &request))

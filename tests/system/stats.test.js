@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { KEY, serve, temporary } from './server.js';
+import { KEY, serve, temporary, token } from './server.js';
 import { PATIENCE, assertRefused, eventually, request } from './wire.js';
 import { Stream, parse } from './stream.js';
 
@@ -189,4 +189,29 @@ test('limits, and the journal with its bound', async (t) => {
   assert.equal(stored.journal.maxBytes, 64 << 20);
   assert.equal(stored.journal.failing, false);
   assert.ok(stored.journal.bytes > 0 && stored.total.stored > 0);
+});
+
+test('what is refused is counted by status and word', async (t) => {
+  const server = await serve({ args: ['--max-streams', '1', ...quiet] }, t);
+  const before = (await stats(server)).total;
+  assert.deepEqual([before.refused, before.refusedBy], [0, {}]);
+  await server.get('/nothing');
+  await server.get('/events');
+  await server.get('/events?token=x');
+  await server.get('/poll?token=x');
+  await server.get('/stats', {}, 'api');
+  await server.get('/?type=publish&to=&content=x', {}, 'api');
+  await server.apiCall('DELETE', '/publish');
+  await server.apiCall('POST', '/publish', 'to=');
+  const first = await server.stream('first');
+  const wire = await server.connect('public');
+  await wire.send(request('GET', `/events?token=${token('second')}`)).closed();
+  await server.get(`/poll?token=${token('second')}`);
+  const { total } = await stats(server);
+  assert.deepEqual(total.refusedBy, {
+    '200 full': 1, '400 invalid_field': 1, '401 token_missing': 1, '401 token_invalid': 2, '401 key_missing': 2,
+    '404 not_found': 1, '405 method_not_allowed': 1, '503 busy': 1,
+  });
+  assert.equal(total.refused, 10);
+  first.close();
 });
