@@ -23,7 +23,7 @@ STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
 SERVER = logger refusal counters answer cors stream longpoll subscriber publisher api stats pages route conn conn_set \
 	acceptor worker
-MAIN = options address pushsse
+MAIN = options address random keys demo pushsse
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
 PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js \
 	www/dashboard.html www/dashboard.css www/dashboard.js www/pushsse.d.ts $(SCRIPTS)

@@ -12,93 +12,20 @@
 
 #include "address.h"
 #include "clock.h"
+#include "demo.h"
+#include "keys.h"
+#include "random.h"
 #include "token.h"
 #include "version.h"
 #include "worker.h"
 
-enum {
-	EXIT_USAGE = 2,
-	DEMO_TTL_MS = 12 * 60 * 60 * 1000
-};
-
-static const char DEMO_UID[] = "demo";
+enum { EXIT_USAGE = 2 };
 
 /* The line goes to the one who started it; answers the status to end with. */
 static int complain(int status, const char *error)
 {
 	(void)fprintf(stderr, "pushsse: %s\n", error);
 	return status;
-}
-
-static bool read_random(void *out, size_t len)
-{
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, len);
-
-	if (fd >= 0)
-		(void)close(fd);
-	return n == (ssize_t)len;
-}
-
-/* 32 random bytes as 64 hex digits and a NUL. */
-static bool make_up_key(char hex[65])
-{
-	unsigned char bytes[32];
-
-	if (!read_random(bytes, sizeof bytes))
-		return false;
-	for (size_t i = 0; i < sizeof bytes; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-	return true;
-}
-
-/* ---- keys */
-
-/* From the file, else from the text of the environment. NULL with an error that names what was read, or both ways. */
-static struct keyring *load_keys(const char *file, const char *text, const char *option, const char *variable,
-                                 char *error, size_t size)
-{
-	char fault[256];
-	struct keyring *ring;
-
-	if (file)
-		return keyring_load(file, error, size);
-	if (!text) {
-		(void)snprintf(error, size, "no keys: give --%s FILE, or %s in the environment, or try --demo", option, variable);
-		return NULL;
-	}
-	ring = keyring_parse(slice_of(text), fault, sizeof fault);
-	if (!ring)
-		(void)snprintf(error, size, "%s: %s", variable, fault);
-	return ring;
-}
-
-static struct keyring *load_secrets(const struct options *o, char *error, size_t size)
-{
-	return load_keys(o->secret_file, o->secret, "secret-file", "PUSHSSE_SECRET", error, size);
-}
-
-static struct keyring *load_api_keys(const struct options *o, char *error, size_t size)
-{
-	return load_keys(o->api_key_file, o->api_key, "api-key-file", "PUSHSSE_API_KEY", error, size);
-}
-
-static void reload_keys(struct server *s)
-{
-	char error[512];
-	struct keyring *secrets = load_secrets(s->options, error, sizeof error), *keys = NULL;
-	bool good = secrets != NULL;
-
-	if (good && !s->options->api_open)
-		good = (keys = load_api_keys(s->options, error, sizeof error)) != NULL;
-	for (unsigned i = 0; good && i < s->workers; i++)
-		worker_reload(&s->worker[i], keyring_hold(secrets), keys ? keyring_hold(keys) : NULL);
-	keyring_release(secrets);
-	keyring_release(keys);
-	if (good)
-		logger_write(s->logger, LOG_INFO, "event=reloaded");
-	else
-		logger_write(s->logger, LOG_ERROR, "event=reload_failed reason=\"%s\"", error);
 }
 
 /* ---- pushsse token */
@@ -114,7 +41,7 @@ static int print_token(const struct options *o, const char *uid)
 		good &= name_is_valid(o->channel.at[i]);
 	if (!good)
 		return complain(EXIT_USAGE, "token: UID and channels are 1 to 128 bytes of UTF-8 without control bytes");
-	secrets = load_secrets(o, error, sizeof error);
+	secrets = keys_load_secrets(o, error, sizeof error);
 	if (!secrets)
 		return complain(EXIT_USAGE, error);
 	token_sign(&token, secrets, slice_of(uid), o->channel.at, o->channel.count, clock_today(), o->ttl);
@@ -161,7 +88,7 @@ static unsigned count_cores(void)
 	return cores < 1 ? 1 : cores > OPTIONS_MAX_WORKERS ? OPTIONS_MAX_WORKERS : (unsigned)cores;
 }
 
-static struct hub *open_hub(struct server *s)
+static struct hub *open_hub(struct server *s, char *error, size_t size)
 {
 	const struct options *o = s->options;
 	struct hub_limits limits = {
@@ -174,7 +101,10 @@ static struct hub *open_hub(struct server *s)
 	};
 	unsigned char seed[32];
 
-	return read_random(seed, sizeof seed) ? hub_open(&limits, seed) : NULL;
+	if (random_read(seed, sizeof seed))
+		return hub_open(&limits, seed);
+	(void)snprintf(error, size, "cannot read /dev/urandom: %s", strerror(errno));
+	return NULL;
 }
 
 /* Takes in what the journal holds. */
@@ -231,63 +161,37 @@ static void log_started(const struct server *s, char text[LISTENERS][ADDRESS_TEX
 
 static bool open_workers(struct server *s, char *error, size_t size)
 {
-	struct keyring *secrets = load_secrets(s->options, error, size), *keys = NULL;
-	bool good = secrets != NULL;
+	struct keys keys;
+	bool good = keys_load(&keys, s->options, error, size);
 
-	if (good && !s->options->api_open)
-		good = (keys = load_api_keys(s->options, error, size)) != NULL;
 	s->worker = good ? calloc(s->workers, sizeof *s->worker) : NULL;
 	for (unsigned i = 0; s->worker && good && i < s->workers; i++) {
 		good = worker_open(&s->worker[i], s, i);
-		s->worker[i].secrets = keyring_hold(secrets);
-		s->worker[i].api_keys = keys ? keyring_hold(keys) : NULL;
+		s->worker[i].secrets = keyring_hold(keys.secrets);
+		s->worker[i].api_keys = keys.api ? keyring_hold(keys.api) : NULL;
 		if (!good)
 			(void)snprintf(error, size, "cannot make worker %u: %s", i, strerror(errno));
 	}
-	keyring_release(secrets);
-	keyring_release(keys);
+	keys_release(&keys);
 	return s->worker && good;
 }
 
-/* What a browser or curl on this machine calls that address: one that takes all is reached by the loopback. */
-static const char *reachable(const char *address, char out[ADDRESS_TEXT])
-{
-	static const char any4[] = "0.0.0.0:", any6[] = "[::]:";
-
-	if (strncmp(address, any4, strlen(any4)) == 0)
-		(void)snprintf(out, ADDRESS_TEXT, "127.0.0.1:%s", address + strlen(any4));
-	else if (strncmp(address, any6, strlen(any6)) == 0)
-		(void)snprintf(out, ADDRESS_TEXT, "[::1]:%s", address + strlen(any6));
-	else
-		(void)snprintf(out, ADDRESS_TEXT, "%s", address);
-	return out;
-}
-
-/* What --demo tells: a URL to open and a line to paste. */
-static bool print_demo(const struct options *o, char text[LISTENERS][ADDRESS_TEXT])
-{
-	char error[128], site[ADDRESS_TEXT], api[ADDRESS_TEXT];
-	struct keyring *secrets = keyring_parse(slice_of(o->secret), error, sizeof error);
-	struct buffer token = {0};
-	bool unix_api = strncmp(o->api_listen, "unix:", 5) == 0;
-
-	if (!secrets)
-		return false;
-	token_sign(&token, secrets, slice_of(DEMO_UID), NULL, 0, clock_today(), DEMO_TTL_MS);
-	keyring_release(secrets);
-	if (token.failed)
-		return false;
-	(void)printf("Open this page:\n\n  http://%s/#token=%.*s\n\nand tell it something:\n\n"
-	             "  curl %s%s -H 'Authorization: Bearer %s' -d to=%s -d content=hello http://%s/publish\n\n"
-	             "Secret and key are made up and gone when this ends (Ctrl-C).\n",
-	             strncmp(o->listen, "unix:", 5) == 0 ? "YOUR-PROXY" : reachable(text[LISTENER_PUBLIC], site),
-	             (int)token.len, token.at, unix_api ? "--unix-socket " : "", unix_api ? o->api_listen + 5 : "-sS",
-	             o->api_key, DEMO_UID, unix_api ? "localhost" : reachable(text[LISTENER_API], api));
-	buffer_free(&token);
-	return fflush(stdout) == 0;
-}
-
 /* ---- running */
+
+static void reload_keys(struct server *s)
+{
+	char error[512];
+	struct keys keys;
+
+	if (!keys_load(&keys, s->options, error, sizeof error)) {
+		logger_write(s->logger, LOG_ERROR, "event=reload_failed reason=\"%s\"", error);
+		return;
+	}
+	for (unsigned i = 0; i < s->workers; i++)
+		worker_reload(&s->worker[i], keyring_hold(keys.secrets), keys.api ? keyring_hold(keys.api) : NULL);
+	keys_release(&keys);
+	logger_write(s->logger, LOG_INFO, "event=reloaded");
+}
 
 static bool run_workers(struct server *s)
 {
@@ -375,9 +279,9 @@ static int serve(const struct options *o)
 
 	block_signals(&signals);
 	s.logger = logger_open(o->log_level);
-	good = s.logger && raise_descriptor_limit(&s) && (s.hub = open_hub(&s)) != NULL &&
+	good = s.logger && raise_descriptor_limit(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
 	       open_workers(&s, error, sizeof error) && open_listeners(&s, text, error, sizeof error) &&
-	       open_journal(&s, error, sizeof error) && (!o->demo || print_demo(o, text));
+	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
 	if (good) {
 		log_started(&s, text);
 		if (!run_workers(&s)) {
@@ -395,7 +299,7 @@ static int serve(const struct options *o)
 }
 
 /* Checks what options say together, and fills in what --demo makes up. False: `error` says what is wrong. */
-static bool complete(struct options *o, char secret[65], char key[65], char *error, size_t size)
+static bool complete(struct options *o, char secret[DEMO_KEY], char key[DEMO_KEY], char *error, size_t size)
 {
 	if (!address_is_good(o->listen) || !address_is_good(o->api_listen)) {
 		(void)snprintf(error, size, "--%s: '%s' is not host:port or [ipv6]:port with numbers, nor unix:/path",
@@ -427,8 +331,8 @@ static bool complete(struct options *o, char secret[65], char key[65], char *err
 	o->selftest = o->selftest || o->demo;
 	if (!o->demo)
 		return true;
-	if (!make_up_key(secret) || !make_up_key(key)) {
-		(void)snprintf(error, size, "cannot read /dev/urandom");
+	if (!demo_make_key(secret) || !demo_make_key(key)) {
+		(void)snprintf(error, size, "cannot read /dev/urandom: %s", strerror(errno));
 		return false;
 	}
 	o->secret = secret;
@@ -451,7 +355,7 @@ static bool hold_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct options o;
-	char error[512], secret[65], key[65];
+	char error[512], secret[DEMO_KEY], key[DEMO_KEY];
 	const char *uid;
 
 	if (!hold_standard_descriptors())

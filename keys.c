@@ -1,0 +1,48 @@
+/* keys.c: see keys.h */
+#include "keys.h"
+
+#include <stdio.h>
+
+/* From the file, else from the text of the environment. NULL with an error that names what was read, or both ways. */
+static struct keyring *load(const char *file, const char *text, const char *option, const char *variable, char *error,
+                            size_t size)
+{
+	char fault[256];
+	struct keyring *ring;
+
+	if (file)
+		return keyring_load(file, error, size);
+	if (!text) {
+		(void)snprintf(error, size, "no keys: give --%s FILE, or %s in the environment, or try --demo", option, variable);
+		return NULL;
+	}
+	ring = keyring_parse(slice_of(text), fault, sizeof fault);
+	if (!ring)
+		(void)snprintf(error, size, "%s: %s", variable, fault);
+	return ring;
+}
+
+struct keyring *keys_load_secrets(const struct options *o, char *error, size_t size)
+{
+	return load(o->secret_file, o->secret, "secret-file", "PUSHSSE_SECRET", error, size);
+}
+
+bool keys_load(struct keys *keys, const struct options *o, char *error, size_t size)
+{
+	*keys = (struct keys){.secrets = keys_load_secrets(o, error, size)};
+	if (!keys->secrets)
+		return false;
+	if (o->api_open)
+		return true;
+	keys->api = load(o->api_key_file, o->api_key, "api-key-file", "PUSHSSE_API_KEY", error, size);
+	if (!keys->api)
+		keys_release(keys);
+	return keys->api != NULL;
+}
+
+void keys_release(struct keys *keys)
+{
+	keyring_release(keys->secrets);
+	keyring_release(keys->api);
+	*keys = (struct keys){0};
+}
