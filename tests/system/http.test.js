@@ -1,6 +1,7 @@
 // HTTP/1.1 and 1.0 to the byte: what is refused and how, what order answers come in, when connections are cut.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { accepted, refused, servedHidden } from './hostile.js';
 import { KEY, form, now, serve, sign, token } from './server.js';
 import { assertRefused, request } from './wire.js';
 
@@ -14,92 +15,45 @@ const post = (lines, body = '') =>
   `POST /publish HTTP/1.1\r\n${host}Authorization: Bearer ${KEY}\r\nContent-Type: ${form}\r\n${lines}\r\n${body}`;
 const chunked = (body) => post('Transfer-Encoding: chunked\r\n', body);
 
-// Sends the bytes and expects a refusal after which the server closes: nothing that follows may be taken for a request.
-async function refused(listener, bytes, status) {
-  const wire = await server.connect(listener);
-  wire.send(Buffer.from(bytes, 'latin1'));
-  const answer = assertRefused(await wire.answer(), status);
-  assert.equal(answer.headers.connection, 'close');
-  await wire.closed();
-  assert.equal(wire.bytes.toString(), '', 'one answer and no more');
-}
+for (const { what, bytes, status } of refused)
+  test(`${what}: refused with ${status}, and nothing behind it is taken for a request`, async () => {
+    const wire = await server.connect('api');
+    wire.send(bytes);
+    const { status: got, headers } = await wire.answer({ method: `${bytes.subarray(0, 4)}` });
+    assert.equal(got, status);
+    assert.equal(headers['content-type'], 'application/json');
+    assert.equal(headers.connection, 'close');
+    await wire.closed();
+    assert.equal(wire.bytes.toString(), '', 'one answer and no more');
+  });
 
-const malformedHeads = {
-  'no Host': get(''),
-  'two Hosts': get(host + host),
-  'only bare LF': 'GET /healthz HTTP/1.1\nHost: push.test\n\n',
-  'a bare LF after the request line': `GET /healthz HTTP/1.1\n${host}\r\n`,
-  'a bare LF after a header': get('Host: push.test\nX: y\r\n'),
-  'a bare LF for the empty line': `GET /healthz HTTP/1.1\r\n${host}\n`,
-  'a bare CR in a value': get(`${host}X: a\rb\r\n`),
-  'a folded header': get(`${host}X: a\r\n b\r\n`),
-  'a folded first header': get(` X: a\r\n${host}`),
-  'a blank before the colon': get(`${host}X : a\r\n`),
-  'a tab before the colon of Content-Length': get(`${host}Content-Length\t: 5\r\n`),
-  'a header without a colon': get(`${host}X\r\n`),
-  'a header without a name': get(`${host}: a\r\n`),
-  'a NUL in a value': get(`${host}X: a\0b\r\n`),
-  'a NUL in the target': get(host, '/health\0z'),
-  'a control byte in a name': get(`${host}X\x01: a\r\n`),
-  'a byte above 127 in a name': get(`${host}X\xe9: a\r\n`),
-  'a blank in the target': get(host, '/healthz ?'),
-  'two blanks in the request line': `GET  /healthz HTTP/1.1\r\n${host}\r\n`,
-  'no target': `GET HTTP/1.1\r\n${host}\r\n`,
-  'a target that is no path': get(host, 'healthz'),
-  'HTTP/0.9': 'GET /healthz\r\n\r\n',
-  'a version in small letters': `GET /healthz http/1.1\r\n${host}\r\n`,
-  'a version of two digits': `GET /healthz HTTP/1.10\r\n${host}\r\n`,
-  'a method that is no token': `G@T /healthz HTTP/1.1\r\n${host}\r\n`,
-  'TLS on the plain port': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
-  'binary noise': '\0\x01\x02\xff\xfe\r\n\r\n',
-};
+test('none of these published what was hidden in it', async () => assert.equal(await servedHidden(server), 0));
 
-for (const [what, bytes] of Object.entries(malformedHeads))
-  test(`a head with ${what} is refused with 400`, () => refused('public', bytes, 400));
+test('a refusal is the same when the bytes come one by one', async () => {
+  await Promise.all(refused.filter(({ bytes }) => bytes.length < 600).map(async ({ what, bytes, status }) => {
+    const wire = await server.connect('api');
+    wire.socket.on('error', () => {}); // it may have closed before the last byte
+    for (const byte of bytes.subarray(0, 400)) {
+      if (wire.bytes.length || wire.ended) break;
+      await new Promise((resolve) => wire.socket.write(Buffer.of(byte), () => resolve()));
+    }
+    assert.equal((await wire.head()).status, status, what);
+    wire.close();
+  }));
+  assert.equal(await servedHidden(server), 0);
+});
 
-const malformedFraming = {
-  'Content-Length and Transfer-Encoding': [post('Content-Length: 3\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'), 400],
-  'Transfer-Encoding and Content-Length': [post('Transfer-Encoding: chunked\r\nContent-Length: 3\r\n', '0\r\n\r\n'), 400],
-  'the same Content-Length twice': [post('Content-Length: 3\r\nContent-Length: 3\r\n', 'a=b'), 400],
-  'two Content-Lengths': [post('Content-Length: 3\r\nContent-Length: 4\r\n', 'a=b'), 400],
-  'a list of Content-Lengths': [post('Content-Length: 3, 3\r\n', 'a=b'), 400],
-  'an empty Content-Length': [post('Content-Length:\r\n', 'a=b'), 400],
-  'a signed Content-Length': [post('Content-Length: +3\r\n', 'a=b'), 400],
-  'a negative Content-Length': [post('Content-Length: -3\r\n', 'a=b'), 400],
-  'a hexadecimal Content-Length': [post('Content-Length: 0x3\r\n', 'a=b'), 400],
-  'a Content-Length with a blank inside': [post('Content-Length: 1 1\r\n', 'a=b'), 400],
-  'a Content-Length beyond 64 bits': [post('Content-Length: 18446744073709551619\r\n', 'a=b'), [400, 413]],
-  'a last coding that is not chunked': [post('Transfer-Encoding: gzip\r\n', 'a=b'), 400],
-  'another coding under chunked': [post('Transfer-Encoding: gzip, chunked\r\n', '0\r\n\r\n'), 501],
-  'chunked twice': [post('Transfer-Encoding: chunked, chunked\r\n', '0\r\n\r\n'), 400],
-  'two Transfer-Encodings': [post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'), 400],
-  'a misspelt chunked': [post('Transfer-Encoding: xchunked\r\n', '0\r\n\r\n'), 400],
-  'chunked behind a vertical tab': [post('Transfer-Encoding: \x0bchunked\r\n', '0\r\n\r\n'), 400],
-  'chunks in HTTP/1.0': [chunked('0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'), 400],
-  'a chunk size that is no number': [chunked('zz\r\n'), 400],
-  'a chunk size with a sign': [chunked('+3\r\na=b\r\n0\r\n\r\n'), 400],
-  'a chunk size with 0x': [chunked('0x3\r\na=b\r\n0\r\n\r\n'), 400],
-  'no chunk size': [chunked('\r\n0\r\n\r\n'), 400],
-  'a chunk size beyond 64 bits': [chunked('10000000000000003\r\na=b\r\n0\r\n\r\n'), [400, 413]],
-  'a chunk longer than it says': [chunked('3\r\na=bc\r\n0\r\n\r\n'), 400],
-  'a bare LF after a chunk size': [chunked('3\na=b\r\n0\r\n\r\n'), 400],
-  'a bare LF after a chunk': [chunked('3\r\na=b\n0\r\n\r\n'), 400],
-  'a bare LF after the last chunk': [chunked('3\r\na=b\r\n0\n\r\n'), 400],
-  'another major version': [`GET /healthz HTTP/2.0\r\n${host}\r\n`, 505],
-  'the preface of HTTP/2': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
-  'an unknown expectation': [post('Expect: the-spanish-inquisition\r\nContent-Length: 3\r\n', 'a=b'), 417],
-};
-
-for (const [what, [bytes, status]] of Object.entries(malformedFraming))
-  test(`a request with ${what} is refused with ${status}`, () => refused('api', bytes, status));
-
-test('a target that is too long is refused with 414, before it ends', () => refused('public', `GET /${'a'.repeat(20000)}`, 414));
-
-test('headers that are too large are refused with 431, before they end', () =>
-  refused('public', `GET /healthz HTTP/1.1\r\n${host}X: ${'a'.repeat(100_000)}`, 431));
-
-test('too many headers are refused with 431', () =>
-  refused('public', get(host + 'A: b\r\n'.repeat(1000)), 431));
+for (const { what, bytes, statuses, served } of accepted)
+  test(`${what}: taken, and what comes behind is ${served ? 'the next request' : 'none'}`, async () => {
+    const before = await servedHidden(server);
+    const wire = await server.connect('api');
+    wire.send(bytes);
+    for (const status of statuses) assert.equal((await wire.answer()).status, status);
+    if (served) assert.equal((await wire.answer()).body, 'offline');
+    else await wire.closed();
+    assert.equal(wire.bytes.toString(), '', 'no more answers');
+    assert.equal((await servedHidden(server)) - before, served ? 1 : 0);
+  });
 
 test('an unknown path is 404, on both listeners', async () => {
   for (const listener of ['public', 'api']) assertRefused(await server.get('/nothing', {}, listener), 404);

@@ -174,16 +174,17 @@ const bufferings = {
 
 // How each is run around its file in deploy/. The options, all of them optional:
 // idle: the silence after which it cuts a stream; grace: how long it leaves streams after a reload, or (caddy) when
-// it stops; buffering (nginx): `off` as in deploy/, `left` at its default, with HTTP/1.0 as of old, or `wrong`: it holds
+// it stops; paths (nginx, haproxy): what it passes on, in place of what deploy/ names; buffering (nginx): `off` as in deploy/, `left` at its default, with HTTP/1.0 as of old, or `wrong`: it holds
 // streams back, whatever pushsse says.
 const kinds = {
   nginx: {
     socket: true,
-    start(proxy, { upstream, idle = '120s', grace = '30s', buffering = 'off' }) {
+    start(proxy, { upstream, idle = '120s', grace = '30s', buffering = 'off', paths }) {
       const site = copied('nginx-pushsse.conf', [
         ...certificate(proxy), ['unix:/run/pushsse/public.sock', upstream], ['listen 443', `listen 127.0.0.1:${proxy.port}`],
         ['/var/www/html', proxy.at('site')], ['/var/log/nginx', proxy.at('logs')], ['proxy_read_timeout 120s', `proxy_read_timeout ${idle}`],
         ['proxy_buffering off;', bufferings[buffering]],
+        ...(paths ? [['(events|poll|pushsse\\.m?js|compat\\.js)', `(${paths.join('|')})`]] : []),
         ...(buffering === 'left' ? [['proxy_http_version 1.1;', 'proxy_http_version 1.0;']] : []),
       ]);
       proxy.write('site.conf', site);
@@ -252,7 +253,7 @@ const kinds = {
   },
 
   haproxy: {
-    async start(proxy, { upstream, idle = '120s', grace = '30s' }) {
+    async start(proxy, { upstream, idle = '120s', grace = '30s', paths }) {
       const page = readFileSync(proxy.at('site/index.html'));
       const site = http.createServer((request, response) => response.setHeader('content-type', 'text/html').end(page));
       await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
@@ -263,6 +264,7 @@ const kinds = {
       proxy.write('haproxy.cfg', copied('haproxy.cfg', [
         ['/etc/haproxy/www.example.org.pem', proxy.at('both.pem')], ['bind :443', `bind 127.0.0.1:${proxy.port}`],
         ['server pushsse 127.0.0.1:2120', `server pushsse ${upstream}`], ['127.0.0.1:8080', `127.0.0.1:${site.address().port}`],
+        ...(paths ? [['path /events /poll /pushsse.js /pushsse.mjs /compat.js', `path ${paths.map((name) => `/${name}`).join(' ')}`]] : []),
         ['log /dev/log', `log 127.0.0.1:${log.address().port}`], ['120s', idle],
         ['hard-stop-after 30s', `hard-stop-after ${grace}`], ['maxconn 20000', 'maxconn 200'], // the machine's descriptors
         ['user haproxy', ''], ['group haproxy', ''], ['chroot /var/lib/haproxy', '#'], // these need root
