@@ -21,15 +21,15 @@ ROUNDS = 1000
 PURE = buffer clock hash crc32c utf8 sha256 json keyring token body http fields sse
 STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
+START = options address random user keys demo
 SERVER = logger refusal counters answer cors stream longpoll subscriber publisher api stats pages route conn conn_set \
 	acceptor worker
-MAIN = options address random keys demo pushsse
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
 PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js \
 	www/dashboard.html www/dashboard.css www/dashboard.js www/pushsse.d.ts $(SCRIPTS)
 
-LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o)
-OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(MAIN:%=$(BUILD)/%.o) $(BUILD)/assets.o
+LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
+OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 LOADGEN = loadgen trial storm streams publishers request wire meter histogram net
 BENCH_CFLAGS = -O2 -g -std=c11 -D_GNU_SOURCE $(WARNINGS) -I. -Itests/bench

@@ -107,7 +107,26 @@ static void describe(int fd, const char *given, char text[ADDRESS_TEXT])
 	}
 }
 
-int address_listen(const char *address, char text[ADDRESS_TEXT], char *error, size_t size)
+/*
+ * A socket's file gets its mode as it is made: a chmod() behind it might meet another file. The umask is of the whole
+ * process, which makes no other file now.
+ */
+static bool bind_with_mode(int fd, const struct address *a, mode_t mode)
+{
+	mode_t before = mode ? umask(~mode & (S_IRWXU | S_IRWXG | S_IRWXO)) : 0;
+	bool bound = bind(fd, &a->any, a->size) == 0;
+
+	if (mode)
+		(void)umask(before);
+	return bound;
+}
+
+bool address_is_unix(const char *address)
+{
+	return path_of(address) != NULL;
+}
+
+int address_listen(const char *address, mode_t mode, char text[ADDRESS_TEXT], char *error, size_t size)
 {
 	struct address a;
 	int fd, on = 1, off = 0;
@@ -122,7 +141,7 @@ int address_listen(const char *address, char text[ADDRESS_TEXT], char *error, si
 		goto fail;
 	if (a.any.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
 		goto fail;
-	if (bind(fd, &a.any, a.size) != 0 || listen(fd, BACKLOG) != 0)
+	if (!bind_with_mode(fd, &a, mode) || listen(fd, BACKLOG) != 0)
 		goto fail;
 	describe(fd, address, text);
 	return fd;

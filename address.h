@@ -8,17 +8,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { ADDRESS_TEXT = 160 }; /* bytes that any address takes as text */
 
 /*
  * Opens a listening, non-blocking socket at a good address. -1 with one line in `error` that names the address.
  * `text` gets what it is bound to, with the port that the system chose for port 0. [::] takes IPv4 as well. A unix
- * socket that nobody listens on any more is replaced.
+ * socket that nobody listens on any more is replaced; its file gets `mode`, or what the umask leaves when that is 0.
  */
-int address_listen(const char *address, char text[ADDRESS_TEXT], char *error, size_t size);
+int address_listen(const char *address, mode_t mode, char text[ADDRESS_TEXT], char *error, size_t size);
 /* Is it of one of these forms? */
 bool address_is_good(const char *address);
+bool address_is_unix(const char *address);
 /* Removes the file of a unix socket; does nothing for others. */
 void address_remove(const char *address);
 /* Is it reached from this machine alone? */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { TEXT, FLAG, LIST, DURATION, SIZE, COUNT };
+enum kind { TEXT, FLAG, LIST, DURATION, SIZE, COUNT, MODE };
 
 /* Where an option shows in --help and may be used. */
 enum group { LISTENING, KEYS, STREAMS, HISTORY, PUBLISHING, RUNNING, TOKEN };
@@ -40,6 +40,8 @@ static const struct option table[] = {
 	 "for browsers: host:port, [ipv6]:port or unix:/path"},
 	{"api-listen", "ADDRESS", TEXT, LISTENING, AT(api_listen), 0, 0, "127.0.0.1:2121",
 	 "for the website: publish, online, stats"},
+	{"socket-mode", "MODE", MODE, LISTENING, AT(socket_mode), 0, 0, NULL,
+	 "who may connect to unix sockets, such as 660 [by the umask]"},
 	{"cors-origin", "ORIGIN", LIST, LISTENING, AT(cors_origin), 0, 0, NULL,
 	 "pages of this origin may connect; repeatable; * = any"},
 	{"secret-file", "FILE", TEXT, KEYS, AT(secret_file), 0, 0, NULL,
@@ -82,6 +84,8 @@ static const struct option table[] = {
 	 "for a request to arrive whole"},
 	{"idle-timeout", "TIME", DURATION, PUBLISHING, AT(idle_timeout), 10, DAY, "75s",
 	 "closes a kept connection without a request"},
+	{"user", "NAME[:GROUP]", TEXT, RUNNING, AT(user), 0, 0, NULL,
+	 "becomes that user when it was started by root"},
 	{"workers", "N", COUNT, RUNNING, AT(workers), 1, OPTIONS_MAX_WORKERS, NULL,
 	 "threads, at most 64 [as many as cores]"},
 	{"drain", "TIME", DURATION, RUNNING, AT(drain), 0, DAY, "5s",
@@ -136,7 +140,16 @@ static bool read_number(const struct option *option, const char *text, int64_t *
 static const char *const expected[] = {
 	[DURATION] = "a time such as 500ms, 15s, 5m, 1h or 7d", [SIZE] = "a size such as 64k, 4M or 1G",
 	[COUNT] = "a whole number", [LIST] = "at most 64 of them",
+	[MODE] = "a file mode such as 660",
 };
+
+static bool read_mode(const char *text, int64_t *mode)
+{
+	char *end;
+
+	*mode = strtol(text, &end, 8);
+	return *text >= '0' && *text <= '7' && !*end && *mode > 0 && *mode <= 0777;
+}
 
 /* Adds a value to a list. False when it is full. */
 static bool add(struct text_list *list, struct slice value)
@@ -179,7 +192,7 @@ static bool set(struct options *o, const struct option *option, const char *show
 		good = words ? add_words(list, text) : add(list, slice_of(text));
 		break;
 	default:
-		good = read_number(option, text, &number);
+		good = option->kind == MODE ? read_mode(text, &number) : read_number(option, text, &number);
 		if (good)
 			memcpy(at, &number, sizeof number);
 		break;

@@ -27,7 +27,7 @@ struct text_list {
 
 struct options {
 	const char *listen, *api_listen; /* address:port or unix:/path */
-	const char *secret_file, *api_key_file, *www, *log_level_name, *data_dir, *fsync;
+	const char *secret_file, *api_key_file, *www, *log_level_name, *data_dir, *fsync, *user;
 	const char *secret, *api_key; /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
 	bool api_open, demo, selftest; /* selftest: under --demo too */
 	struct text_list cors_origin;
@@ -37,6 +37,7 @@ struct options {
 	/* bytes */
 	int64_t history_bytes, max_lag, max_message, journal_bytes;
 	int64_t history_count, max_streams, max_streams_per_uid, workers; /* 0 = by the machine: streams, workers */
+	int64_t socket_mode; /* of unix sockets; 0 = by the umask */
 	enum log_level log_level;
 	enum journal_sync sync; /* of --fsync, */
 	int64_t sync_interval;  /* ... in ms */

@@ -16,6 +16,7 @@
 #include "keys.h"
 #include "random.h"
 #include "token.h"
+#include "user.h"
 #include "version.h"
 #include "worker.h"
 
@@ -130,19 +131,51 @@ static bool open_journal(struct server *s, char *error, size_t size)
 	return true;
 }
 
-static bool open_listeners(struct server *s, char text[LISTENERS][ADDRESS_TEXT], char *error, size_t size)
+/* Those that are unix sockets, or those that are not. */
+static bool open_listeners(struct server *s, bool unix_ones, char text[LISTENERS][ADDRESS_TEXT], char *error, size_t size)
 {
 	static const char *const options[LISTENERS] = {"listen", "api-listen"};
 	const char *address[LISTENERS] = {s->options->listen, s->options->api_listen};
 	char fault[256];
 
 	for (int i = 0; i < LISTENERS; i++) {
-		s->listener[i] = address_listen(address[i], text[i], fault, sizeof fault);
+		if (address_is_unix(address[i]) != unix_ones)
+			continue;
+		s->listener[i] = address_listen(address[i], (mode_t)s->options->socket_mode, text[i], fault, sizeof fault);
 		if (s->listener[i] < 0) {
 			(void)snprintf(error, size, "--%s: %s", options[i], fault);
 			return false;
 		}
 	}
+	return true;
+}
+
+/* SIGHUP will read them as the user that this is now. */
+static void look_at_key_file(const struct server *s, const char *file)
+{
+	if (file && access(file, R_OK) != 0)
+		logger_write(s->logger, LOG_WARN, "event=key_file_unreadable file=\"%s\" reason=\"SIGHUP cannot read it again: %s\"",
+		             file, strerror(errno));
+}
+
+/*
+ * With --user: what needs root has been done, ports are bound and keys are read. Unix sockets and the journal are made by
+ * the user.
+ */
+static bool leave_root(const struct server *s, char *error, size_t size)
+{
+	static const struct user_files files = {"/etc/passwd", "/etc/group"};
+	const struct options *o = s->options;
+	struct user user;
+
+	if (!o->user)
+		return true;
+	if (!user_find(&user, o->user, &files, error, size) ||
+	    (o->data_dir && !user_make_directory(&user, o->data_dir, error, size)) || !user_become(&user, error, size))
+		return false;
+	logger_write(s->logger, LOG_INFO, "event=user uid=%lu gid=%lu", (unsigned long)user.uid, (unsigned long)user.gid);
+	look_at_key_file(s, o->secret_file);
+	look_at_key_file(s, o->api_key_file);
 	return true;
 }
 
@@ -155,6 +188,8 @@ static void log_started(const struct server *s, char text[LISTENERS][ADDRESS_TEX
 	if (s->options->max_streams > most_streams(s))
 		logger_write(s->logger, LOG_WARN, "event=max_streams_lowered asked=%lld reason=\"descriptor limit\"",
 		             (long long)s->options->max_streams);
+	if (geteuid() == 0)
+		logger_write(s->logger, LOG_WARN, "event=running_as_root reason=\"no --user was given\"");
 	for (int i = 0; i < LISTENERS; i++)
 		logger_write(s->logger, LOG_INFO, "event=listening listener=%s address=%s", names[i], text[i]);
 }
@@ -280,7 +315,8 @@ static int serve(const struct options *o)
 	block_signals(&signals);
 	s.logger = logger_open(o->log_level);
 	good = s.logger && raise_descriptor_limit(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
-	       open_workers(&s, error, sizeof error) && open_listeners(&s, text, error, sizeof error) &&
+	       open_workers(&s, error, sizeof error) && open_listeners(&s, false, text, error, sizeof error) &&
+	       leave_root(&s, error, sizeof error) && open_listeners(&s, true, text, error, sizeof error) &&
 	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
 	if (good) {
 		log_started(&s, text);

@@ -10,7 +10,7 @@ const secrets = { PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY };
 const quiet = ['--first-ping', '30s', '--heartbeat', '30s'];
 const free = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
 
-const OPTIONS = ['--listen', '--api-listen', '--secret-file', '--api-key-file', '--api-open', '--history-ttl', '--history-count', '--history-bytes', '--data-dir', '--fsync', '--journal-bytes',
+const OPTIONS = ['--listen', '--api-listen', '--socket-mode', '--user', '--secret-file', '--api-key-file', '--api-open', '--history-ttl', '--history-count', '--history-bytes', '--data-dir', '--fsync', '--journal-bytes',
   '--cors-origin', '--max-lag', '--max-age', '--log-level', '--heartbeat', '--first-ping', '--retry', '--send-timeout', '--request-timeout',
   '--idle-timeout', '--max-streams', '--max-streams-per-uid', '--max-message', '--workers', '--drain', '--www', '--demo', '--help', '--version'];
 
@@ -37,7 +37,7 @@ test('--help lists every option in 100 columns, --version says which one it is',
 
 test('an unknown or malformed option ends with 2 and one line that names it', async () => {
   for (const [option, ...value] of [
-    ['--nonsense'], ['--secret', SECRET], ['--api-key', KEY], ['-x'], ['stray'], ['--listen'], ['--listen', 'nonsense'], ['--listen', '127.0.0.1:99999'],
+    ['--nonsense'], ['--secret', SECRET], ['--api-key', KEY], ['-x'], ['stray'], ['--listen'], ['--listen', 'nonsense'], ['--socket-mode', '0'], ['--socket-mode', '688'], ['--socket-mode', '1777'], ['--socket-mode', 'u+w'], ['--listen', '127.0.0.1:99999'],
     ['--listen', 'unix:'], ['--api-listen', ':'], ['--heartbeat', 'soon'], ['--heartbeat', '-1s'], ['--heartbeat', '5parsecs'], ['--heartbeat', ''],
     ['--heartbeat', '99999999999999999999d'], ['--max-streams', 'many'], ['--max-streams', '-1'], ['--history-bytes', '1X'], ['--max-message', '1.5.2M'],
     ['--workers', '0'], ['--workers', '1000000'], ['--history-count', '1k k'], ['--log-level', 'shout'], ['--cors-origin', 'no-origin'], ['--demo', 'stray'],
