@@ -481,7 +481,7 @@ function PushSSE(url, given) {
 		events = document.createDocumentFragment(), anchor = document.createElement("a"), base, origin,
 		hooks = [
 			[document, "visibilitychange", look], [document, "freeze", leave], [document, "resume", look],
-			[window, "pagehide", leave], [window, "pageshow", wake], [window, "online", online]
+			[window, "pagehide", leave], [window, "pageshow", look], [window, "online", online]
 		],
 		/* what the link and the group see of this: the options, and the methods below */
 		tab = {
@@ -597,7 +597,6 @@ function PushSSE(url, given) {
 	}
 
 	function wake() {
-		timer();
 		if (tab.asleep) {
 			tab.asleep = false;
 			tab.link.begin();
@@ -606,13 +605,14 @@ function PushSSE(url, given) {
 	}
 
 	function look() {
-		if (tab.pauseHidden === false || document.visibilityState !== "hidden") wake();
-		else timer(tab.pauseHidden, sleep);
+		var hidden = tab.pauseHidden !== false && document.visibilityState === "hidden";
+		timer(tab.pauseHidden, hidden && sleep);
+		if (!hidden) wake();
 	}
 
 	function online() {
 		tab.link.forget();
-		wake();
+		if (!tab.asleep) wake();
 	}
 
 	push.addEventListener = function (type, listener, settings) {

@@ -329,6 +329,25 @@ test('the wall clock jumps: nothing happens; on waking it is looked at', async (
   assert.equal(it.world.streams.length, 2, 'just heard of');
 });
 
+test('a tab that is opened behind others pauses too, and the network coming back does not change that', async (t) => {
+  const it = await begin(t, { pauseHidden: 60_000 }, { hidden: true });
+  it.tab.window.fire('pageshow', { persisted: false }); // every page has it when it has been loaded
+  it.stream.hello('e-1');
+  await it.world.pass(30_000);
+  it.stream.send('pushsse.ping', '1', 'e-1');
+  it.tab.window.fire('online');
+  await it.world.pass(30_000);
+  it.stream.send('pushsse.ping', '1', 'e-1');
+  await it.world.pass(40_000);
+  assert.deepEqual([it.push.state, it.world.open], ['paused', 0]);
+  for (const type of ['online', 'pageshow']) it.tab.window.fire(type, { persisted: false });
+  await it.world.pass(3_600_000);
+  assert.deepEqual([it.push.state, it.world.streams.length], ['paused', 1]);
+  it.tab.show('visible');
+  await it.world.pass(1);
+  assert.equal(it.world.open, 1);
+});
+
 test('hidden it closes after 60 s, and comes back with its cursor', async (t) => {
   const it = await begin(t, { pauseHidden: undefined });
   it.stream.hello('e-1');

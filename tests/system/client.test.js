@@ -129,6 +129,19 @@ test('a tab that is hidden closes, and comes back with what it has missed; one t
   await tab.until('messages.join() === "one,two"');
 });
 
+test('a tab that is opened behind another pauses like one that was left', async (t) => {
+  const server = await serve({ args: quick }, t);
+  const at = await site(t, server);
+  at.files['/driver.js'] = `push = new PushSSE('/events', { token: '${token('42')}', pauseHidden: 300 });`; // before the page has been loaded
+  const chromium = await Chromium.launch(t);
+  const front = await chromium.open('data:text/html,in front');
+  await front.front();
+  const behind = await chromium.open(`${at.url}/page?driver=/driver.js`, { background: true });
+  assert.equal(await behind.evaluate('document.visibilityState'), 'hidden');
+  await eventually(() => behind.evaluate('push.state === "paused"'), 'paused');
+  await server.settled('42', 0);
+});
+
 test('four tabs share one connection; the leader is closed, then frozen, then reloaded: each gets each message once', async (t) => {
   const server = await serve({ args: quick }, t);
   const at = await site(t, server);

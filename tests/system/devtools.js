@@ -58,8 +58,8 @@ export class Chromium {
     return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
   }
 
-  async open(url) {
-    const { targetId } = await this.send('Target.createTarget', { url });
+  async open(url, { background = false } = {}) {
+    const { targetId } = await this.send('Target.createTarget', { url, background });
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const tab = {
       send: (method, params) => this.send(method, params, sessionId),
