@@ -39,15 +39,15 @@ var
 	/* ms of the leader's silence after which it is asked; for its answer; for other tabs to tell a new one their names */
 	QUIET = 20000, ANSWER = 3000, SETTLE = 50,
 	/* ms; setTimeout() takes 2^31 for 0, and that would be a loop without delay */
-	LONGEST = 2e9,
-	/* events of the client itself, so no message's */
-	OWN = /^(open|error|state|reset)$/;
+	SHORTEST = 50, LONGEST = 2e9,
+	/* events of the client itself, so no message's, and those that it alone hears */
+	OWN = /^(open|error|state|reset|pushsse\.(?!online).*)$/;
 
 function nothing() {}
 
 /* Never the time of day, which people and NTP set. It may stand still while the machine sleeps. */
 function now() {
-	return (window.performance || Date).now();
+	return (window.performance && performance.now ? performance : Date).now();
 }
 
 function attempt(step) {
@@ -101,7 +101,7 @@ function openStream(tab, token, names, heard, over) {
  * The same for one XMLHttpRequest: done(status, JSON, ms of Retry-After) once, status 0 without an answer. To another
  * origin the token goes in the query, as on a stream: with the header each request would bring a preflight.
  */
-function request(tab, token, wait, done) {
+function request(tab, token, wait, heard, done) {
 	var xhr = new XMLHttpRequest(), inHead = token && tab.sameOrigin;
 	xhr.open("GET", tab.address("&wait=" + wait, inHead ? "" : token));
 	xhr.withCredentials = tab.withCredentials;
@@ -110,6 +110,8 @@ function request(tab, token, wait, done) {
 		var status = xhr.status;
 		done(status, parse(xhr.responseText), status === 503 && 1000 * xhr.getResponseHeader("Retry-After"));
 	};
+	/* What is long, over a slow network, takes longer than it is waited for. */
+	xhr.onprogress = heard;
 	xhr.listen = nothing;
 	xhr.close = function () {
 		xhr.onload = xhr.onerror = null;
@@ -148,8 +150,10 @@ function Link(push, tab) {
 	function watch(limit, late) {
 		heard();
 		timer(limit, function look() {
-			var left = heardAt + limit - now();
-			if (left > 0) timer(left, look);
+			var age = now() - heardAt;
+			/* A clock that was set back says nothing. */
+			if (age < 0) watch(limit, late);
+			else if (age < limit) timer(limit - age, look);
 			else late();
 		});
 	}
@@ -288,7 +292,7 @@ function Link(push, tab) {
 		}
 		watch(wait * 1000 + PATIENCE, fail);
 		under = attempt(function () {
-			return request(tab, token, wait, answered);
+			return request(tab, token, wait, heard, answered);
 		});
 		if (!under) timer(0, fail);
 	}
@@ -297,7 +301,7 @@ function Link(push, tab) {
 	function poll(wait) {
 		var asked = now(), from = push.cursor;
 		ask(wait, "lost", function (id, events) {
-			var idle = !events || id === from;
+			var idle = !events || id === from || isPast(from, id);
 			timer(wait && idle && now() - asked < HASTY ? HASTY : 0, function () {
 				if (!pollsUntil || now() < pollsUntil) return poll(HOLD);
 				pollsUntil = 0;
@@ -327,7 +331,7 @@ function Link(push, tab) {
 		stop();
 		var most = Math.min(tab.maxDelay, tab.minDelay * Math.pow(2, ++failures)),
 			delay = tab.minDelay + Math.random() * Math.max(0, most - tab.minDelay);
-		delay = atOnce && failures < 2 ? 0 : Math.max(+least || 0, delay);
+		delay = atOnce && failures < 2 ? 0 : Math.max(+least || 0, delay || SHORTEST);
 		timer(delay, begin);
 		/* The network is back, or the user: no reason to wait on, unless the server has asked for it. */
 		hurry = !least;
@@ -364,7 +368,7 @@ function Link(push, tab) {
 		wake: function () {
 			if (hurry) timer(Math.random() * tab.minDelay, begin);
 			/* The clock of the day goes on while the machine sleeps. Where it was set, this costs a reconnection. */
-			if (under && Math.max(now() - heardAt, Date.now() - heardOn) > heartbeat) begin();
+			if (under && Math.max(now() - heardAt, Date.now() - heardOn) > heartbeat / 1.5) begin();
 		}
 	};
 }
@@ -489,7 +493,7 @@ function PushSSE(url, given) {
 			minDelay: 500, maxDelay: 30000, helloTimeout: 6000, pauseHidden: 60000
 		};
 
-	for (var option in given) if (given[option] !== undefined) tab[option] = given[option];
+	for (var option in given) if (given[option] != null) tab[option] = given[option];
 	anchor.href = url;
 	base = anchor.href.split("#")[0];
 	push.url = base.replace(/([?&]token=)[^&]*/, "$1");
@@ -500,7 +504,8 @@ function PushSSE(url, given) {
 	origin = base.split("/", 3).join("/");
 	tab.sameOrigin = origin === location.origin;
 	push.withCredentials = tab.withCredentials;
-	push.cursor = tab.lastEventId;
+	push.cursor = "" + tab.lastEventId;
+	tab.minDelay = Math.max(SHORTEST, tab.minDelay) || SHORTEST;
 
 	/* ---- What the link has to say, here or in the tab that leads ---- */
 
@@ -635,7 +640,7 @@ function PushSSE(url, given) {
 	["open", "message", "error", "state", "reset"].forEach(function (type) {
 		push["on" + type] = null;
 		events.addEventListener(type, function (event) {
-			if (push["on" + type]) push["on" + type](event);
+			if (typeof push["on" + type] === "function") push["on" + type](event);
 		});
 	});
 

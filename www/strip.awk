@@ -1,4 +1,5 @@
-# strip.awk: a script as it is served: without comment lines, empty lines, indentation, and blanks beside punctuation.
+# strip.awk: a script as it is served: without comment lines, empty lines, indentation, blanks beside punctuation, and
+# ends of lines after ; { and a comma, where no statement can end for want of a semicolon.
 #
 # It is no parser, so it leaves alone what it cannot be sure of: code before or behind a comment; a line with a slash,
 # an apostrophe or a backslash, where a regular expression or an escape may be; and + and -, which may not meet (a - -b).
@@ -23,4 +24,5 @@ inside { if (/\*\/$/) inside = 0; next }
 		$0 = $0 (i > 1 ? "\"" : "") part[i]
 	}
 }
-{ print }
+{ printf "%s%s", $0, /[;{,]$/ ? "" : "\n" }
+END { print "" }

@@ -90,7 +90,7 @@ export class World {
 }
 
 class Tab {
-  constructor(world, { without = [], storage = {}, hidden = false } = {}) {
+  constructor(world, { without = [], performance = { now: () => world.time }, storage = {}, hidden = false } = {}) {
     const tab = this;
     this.world = world;
     this.storage = storage;
@@ -115,7 +115,7 @@ class Tab {
     this.window = Object.assign(target(), {
       document,
       location: { origin: 'https://page.test' },
-      performance: { now: () => world.time },
+      performance,
       setTimeout: (step, ms = 0) => {
         if (!(ms < 2 ** 31)) ms = 0; // as browsers do
         world.timers.set(++world.timerId, { at: world.time + Math.max(0, ms || 0), step, tab });
@@ -175,6 +175,10 @@ class Tab {
 
         abort() {
           this.open = false;
+        }
+
+        progress() { // some bytes of the answer have come
+          if (this.open) this.onprogress?.();
         }
 
         getResponseHeader(name) {
