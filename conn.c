@@ -20,6 +20,11 @@ enum {
 	BODY_EXTRA = 64 * 1024     /* bytes that a body may have beyond three times --max-message, the worst of encodings */
 };
 
+static void count_state(const struct conn *c, int by)
+{
+	count_add(&c->worker->in_state[c->state], (uint64_t)by);
+}
+
 struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener)
 {
 	struct conn *c = malloc(sizeof *c);
@@ -30,6 +35,7 @@ struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener)
 	}
 	*c = (struct conn){
 		.fd = fd, .state = CONN_READING, .listener = listener, .slot = NO_SLOT, .worker = w, .since = w->now};
+	count_state(c, 1);
 	worker_place(w, c);
 	return c;
 }
@@ -83,10 +89,9 @@ void conn_enter(struct conn *c, enum conn_state state)
 
 	if (c->state == CONN_CLOSED)
 		return;
-	w->waiting -= c->state == CONN_WAITING;
-	w->waiting += state == CONN_WAITING;
-	w->reporting += state == CONN_REPORTING;
+	count_state(c, -1);
 	c->state = state;
+	count_state(c, 1);
 	worker_place(w, c);
 }
 
@@ -96,8 +101,7 @@ void conn_close(struct conn *c)
 
 	if (c->state == CONN_CLOSED)
 		return;
-	w->waiting -= c->state == CONN_WAITING;
-	w->reporting -= c->state == CONN_REPORTING;
+	count_state(c, -1);
 	w->onlookers -= c->online != ONLINE_NO;
 	if (c->presses)
 		hub_press(w->server->hub, &w->inbox, false);

@@ -34,7 +34,8 @@ enum conn_state {
 	CONN_POLLING,   /* cold: a parked long-poll */
 	CONN_REPORTING, /* hot: a stream of /stats, of which there are few; it keeps its exchange */
 	CONN_DISCARDING, /* hot: until the client has read the answer and closes, so that no RST destroys it (RFC 9112 9.6) */
-	CONN_CLOSED      /* in no set: to be reaped */
+	CONN_CLOSED,     /* in no set: to be reaped */
+	CONN_STATES
 };
 
 /* What there is of a connection while requests come and answers go. */

@@ -4,7 +4,7 @@
 const char *counter_name(enum counter counter)
 {
 	static const char *const names[COUNTERS] = {
-		"connections", "requests", "streams", "polls", "deliveries", "bytes", "pings", "acceptPauses",
+		"connections", "requests", "streams", "polls", "deliveries", "bytes", "pings", "acceptPauses", "turns",
 	};
 
 	return names[counter];
@@ -20,13 +20,16 @@ const char *close_reason_name(enum close_reason reason)
 	return names[reason];
 }
 
+const char *publish_result_name(enum publish_result result)
+{
+	static const char *const names[PUBLISH_RESULTS] = {"ok", "offline", "refused", "failed"};
+
+	return names[result];
+}
+
 void count_fanout(struct counters *counters, int64_t us)
 {
-	int bucket = 0;
-
-	while (bucket < FANOUT_BUCKETS - 1 && us >= (int64_t)FANOUT_FIRST << bucket)
-		bucket++;
-	count_add(&counters->fanout[bucket], 1);
+	count_add(&counters->fanout[timing_bucket(us)], 1);
 	count_add(&counters->fanout_time, (uint64_t)us);
 }
 
@@ -49,8 +52,9 @@ void totals_add(struct totals *totals, const struct counters *counters)
 	add(totals->count, counters->count, COUNTERS);
 	add(totals->refused, counters->refused, REFUSED);
 	add(totals->closed, counters->closed, CLOSE_REASONS);
-	add(totals->fanout, counters->fanout, FANOUT_BUCKETS);
-	add(&totals->fanout_time, &counters->fanout_time, 1);
+	add(totals->published, counters->published, PUBLISH_RESULTS);
+	add(totals->fanout.count, counters->fanout, TIMING_BUCKETS);
+	add(&totals->fanout.time, &counters->fanout_time, 1);
 	add(totals->lag, counters->lag, LAGS);
 	totals->lag[LAG_LARGEST] -= largest; /* which is no sum */
 	if (totals->lag[LAG_LARGEST] < largest)

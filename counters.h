@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "refusal.h"
+#include "timing.h"
 
 enum counter {
 	COUNT_CONNECTIONS,
@@ -19,6 +20,7 @@ enum counter {
 	COUNT_BYTES,
 	COUNT_PINGS,
 	COUNT_ACCEPT_PAUSES,
+	COUNT_TURNS, /* of the loop: calls of poll() that it waits in */
 	COUNTERS
 };
 
@@ -29,12 +31,8 @@ enum close_reason {
 	CLOSE_REASONS
 };
 
-/*
- * Fan-out: from when a message for everyone or a channel was accepted until it was offered to the last of the worker's
- * readers. Counted by powers of two: the first ones took less than FANOUT_FIRST us, the next less than twice that; the last
- * are all the rest, from 8.4 s on.
- */
-enum { FANOUT_FIRST = 64, FANOUT_BUCKETS = 19 };
+/* What came of a publish, in either form: PUBLISH_REFUSED for its fields, PUBLISH_FAILED for want of memory or disk. */
+enum publish_result { PUBLISH_OK, PUBLISH_OFFLINE, PUBLISH_REFUSED, PUBLISH_FAILED, PUBLISH_RESULTS };
 
 /* What readers that are blocked are owed, as they were in the last tick. */
 enum lag {
@@ -46,13 +44,19 @@ enum lag {
 
 struct counters {
 	_Atomic uint64_t count[COUNTERS], refused[REFUSED], closed[CLOSE_REASONS];
-	_Atomic uint64_t fanout[FANOUT_BUCKETS], fanout_time; /* us, all in all */
+	_Atomic uint64_t published[PUBLISH_RESULTS];
+	/*
+	 * Fan-out, as timing.h has it: from when a message for everyone or a channel was accepted until it was offered to
+	 * the last of the worker's readers.
+	 */
+	_Atomic uint64_t fanout[TIMING_BUCKETS], fanout_time;
 	_Atomic uint64_t lag[LAGS];
 };
 
 /* The same of several workers together. */
 struct totals {
-	uint64_t count[COUNTERS], refused[REFUSED], closed[CLOSE_REASONS], fanout[FANOUT_BUCKETS], fanout_time, lag[LAGS];
+	uint64_t count[COUNTERS], refused[REFUSED], closed[CLOSE_REASONS], published[PUBLISH_RESULTS], lag[LAGS];
+	struct timing fanout;
 };
 
 static inline void count_add(_Atomic uint64_t *counter, uint64_t by)
@@ -76,5 +80,6 @@ void totals_add(struct totals *totals, const struct counters *counters);
 /* As they stand in /stats and in logs. */
 const char *counter_name(enum counter counter);
 const char *close_reason_name(enum close_reason reason);
+const char *publish_result_name(enum publish_result result);
 
 #endif

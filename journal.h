@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "slice.h"
+#include "timing.h"
 
 enum {
 	JOURNAL_EPOCH = 6,                        /* bytes */
@@ -93,7 +94,8 @@ uint32_t journal_over(struct journal *j);
 
 struct journal_figures {
 	uint64_t bytes, segments;           /* there are now */
-	uint64_t records, syncs, failures;  /* since the start: written, done, batches and attempts that failed */
+	uint64_t records, failures;         /* since the start: written; batches and attempts that failed */
+	struct timing sync;                 /* since the start: of what was written, those that did not fail */
 	bool failing; /* what was appended last could not be stored, nor a new segment be begun since */
 	int error;    /* the errno of the last failure; 0: there was none */
 };

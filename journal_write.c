@@ -226,13 +226,15 @@ static bool begin(struct journal *j)
 
 static bool sync_written(struct journal *j)
 {
+	int64_t since = clock_microseconds();
+
 	if (!sync_file(j, j->fd)) {
 		j->sync_failed = true;
 		return fail(j, errno);
 	}
 	j->synced = j->written;
 	pthread_mutex_lock(&j->lock);
-	j->figures.syncs++;
+	timing_add(&j->figures.sync, clock_microseconds() - since);
 	pthread_mutex_unlock(&j->lock);
 	return true;
 }

@@ -148,6 +148,18 @@ static void done(struct publishing *p)
 	atomic_store(&c->exchange->published, true); /* from here on the connection is its worker's again */
 }
 
+static void count_publish(const struct conn *c, enum publish_result result)
+{
+	count_add(&c->worker->counters.published[result], 1);
+}
+
+static void count_done(const struct conn *c)
+{
+	const struct publishing *p = &c->exchange->publishing;
+
+	count_publish(c, p->result != HUB_OK ? PUBLISH_FAILED : p->offline ? PUBLISH_OFFLINE : PUBLISH_OK);
+}
+
 static void answer_word(struct conn *c, const char *word)
 {
 	answer_bytes(c, 200, "text/html; charset=utf-8", slice_of(word), "Cache-Control: no-store\r\n");
@@ -157,6 +169,7 @@ static void answer_compat(struct conn *c)
 {
 	const struct publishing *p = &c->exchange->publishing;
 
+	count_done(c);
 	answer_word(c, p->result != HUB_OK ? "fail" : p->offline ? "offline" : "ok");
 }
 
@@ -165,6 +178,7 @@ static void answer_published(struct conn *c)
 	const struct publishing *p = &c->exchange->publishing;
 	struct buffer body = {0};
 
+	count_done(c);
 	if (p->result != HUB_OK) {
 		answer_error(c, api_failure(p->result));
 		return;
@@ -242,6 +256,8 @@ void api_publish(struct conn *c)
 		answer_error(c, REFUSED_NO_MEMORY);
 	else if (read_draft(c, d))
 		hand_over(c, d, answer_published);
+	else
+		count_publish(c, PUBLISH_REFUSED);
 	free(d);
 }
 
@@ -325,6 +341,12 @@ static bool read_compat(const struct conn *c, struct draft *d)
 	return status == 0 && got == 0 && publish && d->publication.data.at;
 }
 
+static void refuse_compat(struct conn *c, enum publish_result why)
+{
+	count_publish(c, why);
+	answer_word(c, "fail");
+}
+
 void api_compat(struct conn *c)
 {
 	struct draft *d = new_draft(c);
@@ -339,7 +361,7 @@ void api_compat(struct conn *c)
 	if (d && d->publication.event.at && !escaped.failed)
 		hand_over(c, d, answer_compat);
 	else
-		answer_word(c, "fail");
+		refuse_compat(c, d && !escaped.failed ? PUBLISH_REFUSED : PUBLISH_FAILED);
 	buffer_free(&escaped);
 	free(d);
 }

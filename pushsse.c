@@ -307,7 +307,7 @@ static void close_server(struct server *s)
 static int serve(const struct options *o)
 {
 	struct server s = {.options = o, .listener = {-1, -1}, .workers = o->workers ? (unsigned)o->workers : count_cores(),
-	                   .started = clock_monotonic()};
+	                   .started = clock_monotonic(), .born = clock_today()};
 	char error[512] = "no memory", text[LISTENERS][ADDRESS_TEXT];
 	sigset_t signals;
 	bool good;

@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "api.h"
 #include "cors.h"
+#include "metrics.h"
 #include "pages.h"
 #include "stats.h"
 #include "subscriber.h"
@@ -29,6 +30,7 @@ static const struct route routes[] = {
 	{"GET", "/online", api_online, LISTENER_API, false, true, UNDER_ALL},
 	{"POST", "/disconnect", api_disconnect, LISTENER_API, true, true, UNDER_ALL},
 	{"GET", "/stats", stats_answer, LISTENER_API, false, true, UNDER_ALL},
+	{"GET", "/metrics", metrics_answer, LISTENER_API, false, true, UNDER_ALL},
 	{"GET", "/dashboard", pages_serve, LISTENER_API, false, false, UNDER_ALL},
 	{"GET", "/dashboard.css", pages_serve, LISTENER_API, false, false, UNDER_ALL},
 	{"GET", "/dashboard.js", pages_serve, LISTENER_API, false, false, UNDER_ALL},

@@ -29,7 +29,8 @@ struct server {
 	unsigned max_connections;     /* by the descriptor limit; the public listener pauses there, the API goes on */
 	atomic_uint connections;
 	_Atomic int64_t draining;     /* since when (monotonic ms); 0 while it serves */
-	int64_t started;              /* monotonic ms */
+	int64_t started;              /* monotonic ms, */
+	int64_t born;                 /* ... and the same in ms since 1970 */
 	atomic_uint running;          /* workers that have not ended */
 	pthread_t main_thread;        /* is sent SIGUSR1 when the last worker ends */
 };

@@ -21,7 +21,19 @@ static void add_flag(struct buffer *out, const char *name, bool value, const cha
 	buffer_printf(out, "\"%s\":%s%s", name, value ? "true" : "false", end);
 }
 
-static void add_server(struct buffer *out, const struct conn *c, const struct hub_figures *f)
+void stats_take(const struct server *s, struct figures *f)
+{
+	*f = (struct figures){.hub = hub_figures(s->hub), .journal = hub_journal_figures(s->hub)};
+	for (unsigned i = 0; i < s->workers; i++) {
+		const struct worker *w = &s->worker[i];
+
+		totals_add(&f->totals, &w->counters);
+		f->streams += worker_in_state(w, CONN_STREAMING) + worker_in_state(w, CONN_BLOCKED);
+		f->polls += worker_in_state(w, CONN_POLLING);
+	}
+}
+
+static void add_server(struct buffer *out, const struct conn *c, const struct figures *f)
 {
 	const struct server *s = c->worker->server;
 	uint64_t elapsed = (uint64_t)(c->worker->now - s->started);
@@ -31,17 +43,21 @@ static void add_server(struct buffer *out, const struct conn *c, const struct hu
 	add(out, "uptimeMs", elapsed, ",");
 	add_flag(out, "draining", atomic_load(&s->draining) != 0, ",");
 	add(out, "workers", s->workers, ",");
-	add(out, "users", f->presence.users, ",");
-	add(out, "streams", f->presence.streams, ",");
+	add(out, "users", f->hub.presence.users, ",");
+	add(out, "streams", f->hub.presence.streams, ",");
+	buffer_add_text(out, "\"open\":{");
+	add(out, "sse", f->streams, ",");
+	add(out, "poll", f->polls, "},");
 	add(out, "connections", atomic_load(&s->connections), ",");
-	add(out, "audiences", f->audiences, ",");
-	add(out, "retained", f->retained, ",");
-	add(out, "retainedBytes", f->retained_bytes, ",");
-	add(out, "keys", f->keys, ",");
+	add(out, "audiences", f->hub.audiences, ",");
+	add(out, "retained", f->hub.retained, ",");
+	add(out, "retainedBytes", f->hub.retained_bytes, ",");
+	add(out, "keys", f->hub.keys, ",");
 	buffer_add_text(out, "\"limits\":{");
-	add(out, "streams", f->limits.max_streams, ",");
-	add(out, "lag", f->limits.max_lag, ",");
-	add(out, "retainedBytes", f->limits.history_bytes, "},");
+	add(out, "streams", f->hub.limits.max_streams, ",");
+	add(out, "connections", s->max_connections, ",");
+	add(out, "lag", f->hub.limits.max_lag, ",");
+	add(out, "retainedBytes", f->hub.limits.history_bytes, "},");
 }
 
 static void add_journal(struct buffer *out, const struct options *o, const struct journal_figures *j)
@@ -65,19 +81,15 @@ static void add_lag(struct buffer *out, const struct totals *t)
 	add(out, "all", t->lag[LAG_ALL], "},");
 }
 
-static void add_fanout(struct buffer *out, const struct totals *t)
+static void add_timing(struct buffer *out, const char *name, const struct timing *t)
 {
-	uint64_t rounds = 0;
-
-	for (int i = 0; i < FANOUT_BUCKETS; i++)
-		rounds += t->fanout[i];
-	buffer_add_text(out, "\"fanout\":{");
-	add(out, "rounds", rounds, ",");
-	add(out, "time", t->fanout_time, ",");
+	buffer_printf(out, "\"%s\":{", name);
+	add(out, "rounds", timing_count(*t), ",");
+	add(out, "time", t->time, ",");
 	buffer_add_text(out, "\"below\":{");
-	for (int i = 0; i < FANOUT_BUCKETS - 1; i++)
-		buffer_printf(out, "\"%lld\":%llu,", (long long)FANOUT_FIRST << i, (unsigned long long)t->fanout[i]);
-	add(out, "more", t->fanout[FANOUT_BUCKETS - 1], "}},");
+	for (int i = 0; i < TIMING_BUCKETS - 1; i++)
+		buffer_printf(out, "\"%lld\":%llu,", (long long)TIMING_FIRST << i, (unsigned long long)t->count[i]);
+	add(out, "more", t->count[TIMING_BUCKETS - 1], "}},");
 }
 
 /* All of them, and by reason those that there were. */
@@ -99,18 +111,23 @@ static void add_refused(struct buffer *out, const struct totals *t)
 	add(out, "refused", all, ",");
 }
 
-static void add_total(struct buffer *out, const struct hub_figures *f, const struct journal_figures *j,
-                      const struct totals *t)
+static void add_total(struct buffer *out, const struct figures *f)
 {
+	const struct totals *t = &f->totals;
+
 	buffer_add_text(out, "\"total\":{");
-	add(out, "stored", j->records, ",");
-	add(out, "syncs", j->syncs, ",");
-	add(out, "storageFailures", j->failures, ",");
-	add(out, "publishes", f->publishes, ",");
+	add(out, "stored", f->journal.records, ",");
+	add(out, "syncs", timing_count(f->journal.sync), ",");
+	add(out, "storageFailures", f->journal.failures, ",");
+	add(out, "publishes", f->hub.publishes, ",");
+	buffer_add_text(out, "\"published\":{");
+	for (enum publish_result i = 0; i < PUBLISH_RESULTS; i++)
+		add(out, publish_result_name(i), t->published[i], i + 1 < PUBLISH_RESULTS ? "," : "},");
 	for (enum counter i = 0; i < COUNTERS; i++)
 		add(out, counter_name(i), t->count[i], ",");
 	add_refused(out, t);
-	add_fanout(out, t);
+	add_timing(out, "fanout", &t->fanout);
+	add_timing(out, "sync", &f->journal.sync);
 	buffer_add_text(out, "\"closed\":{");
 	for (enum close_reason i = 0; i < CLOSE_REASONS; i++)
 		add(out, close_reason_name(i), t->closed[i], i + 1 < CLOSE_REASONS ? "," : "}},");
@@ -119,19 +136,16 @@ static void add_total(struct buffer *out, const struct hub_figures *f, const str
 static void add_figures(struct buffer *out, const struct conn *c)
 {
 	const struct server *s = c->worker->server;
-	struct hub_figures f = hub_figures(s->hub);
-	struct journal_figures j = hub_journal_figures(s->hub);
-	struct totals t = {0};
+	struct figures f;
 
-	for (unsigned i = 0; i < s->workers; i++)
-		totals_add(&t, &s->worker[i].counters);
+	stats_take(s, &f);
 	buffer_add_text(out, "{");
 	add_server(out, c, &f);
-	add_journal(out, s->options, &j);
-	add_lag(out, &t);
-	add_total(out, &f, &j, &t);
+	add_journal(out, s->options, &f.journal);
+	add_lag(out, &f.totals);
+	add_total(out, &f);
 	buffer_add_text(out, "\"lastEventId\":\"");
-	answer_add_cursor(out, c, f.seq);
+	answer_add_cursor(out, c, f.hub.seq);
 	buffer_add_text(out, "\"}");
 }
 
@@ -190,7 +204,7 @@ static void open_stream(struct conn *c)
 		answer_error(c, REFUSED_NOT_ACCEPTABLE);
 	} else if (atomic_load(&w->server->draining)) {
 		answer_error(c, REFUSED_BUSY);
-	} else if (w->reporting >= STATS_MAX_STREAMS) {
+	} else if (worker_in_state(w, CONN_REPORTING) >= STATS_MAX_STREAMS) {
 		answer_error(c, REFUSED_TOO_MANY_STREAMS);
 	} else {
 		answer_add_stream_head(&x->out, c);

@@ -1,5 +1,6 @@
 /*
- * stats.h: the figures of the whole server, as JSON: once, or as a stream of events. For the worker's own thread.
+ * stats.h: the figures of the whole server, as JSON: once, or as a stream of events; metrics.h has them for Prometheus.
+ * For the worker's own thread.
  *
  * A stream of /stats is a connection in CONN_REPORTING. It reads no messages and is no reader to the hub; it holds one
  * report at most, which is written when it is due: so nothing is done when nobody looks, and nobody is waited for.
@@ -14,6 +15,17 @@ enum {
 	STATS_MAX_STREAMS = 16,      /* in all; one more is answered 503 too_many_streams */
 	STATS_SEND_BUFFER = 4 * 1024 /* bytes of a stream's socket: one who does not read is noticed after some reports */
 };
+
+/* What /stats and /metrics tell. */
+struct figures {
+	struct hub_figures hub;
+	struct journal_figures journal;
+	struct totals totals;
+	uint64_t streams, polls; /* open streams, parked polls */
+};
+
+/* Any thread. */
+void stats_take(const struct server *s, struct figures *f);
 
 /* GET /stats: the figures, or with stream=1 a stream of them. */
 void stats_answer(struct conn *c);

@@ -159,6 +159,7 @@ static void wait_for_hot(struct worker *w)
 	acceptor_show(w);
 	atomic_store(&w->sleeping, true);
 	n = poll(w->hot.poll, (nfds_t)w->hot.count, timeout_of(w));
+	count_add(&w->counters.count[COUNT_TURNS], 1);
 	atomic_store(&w->sleeping, false);
 	w->now = clock_monotonic();
 	if (n > 0)
@@ -189,7 +190,7 @@ static void serve_hot(struct worker *w)
 
 static void settle_waiting(struct worker *w)
 {
-	for (size_t i = w->hot.count; w->waiting && i-- > w->fixed;)
+	for (size_t i = w->hot.count; worker_in_state(w, CONN_WAITING) && i-- > w->fixed;)
 		if (i < w->hot.count && w->hot.conn[i]->state == CONN_WAITING)
 			api_settle(w->hot.conn[i]);
 }
@@ -282,7 +283,7 @@ static void drain(struct worker *w)
 	while (w->cold.count > left)
 		stream_drain(w->cold.conn[w->cold.count - 1]);
 	/* While any worker has streams, each of them has new clients to tell; what the journal has, it gives back. */
-	w->drained = (elapsed >= span && !w->waiting) || (hub_readers(s->hub) == 0 && !has_requests(w));
+	w->drained = (elapsed >= span && !worker_in_state(w, CONN_WAITING)) || (hub_readers(s->hub) == 0 && !has_requests(w));
 	for (size_t i = w->hot.count; w->drained && i-- > w->fixed;)
 		if (i < w->hot.count)
 			conn_close(w->hot.conn[i]);
@@ -338,7 +339,7 @@ static bool take_keys(struct keyring **keys, _Atomic(struct keyring *) *next)
 /* Streams of /stats: the key of one may be gone. They come back, if they have it. */
 static void end_reports(struct worker *w)
 {
-	for (size_t i = w->hot.count; w->reporting && i-- > w->fixed;)
+	for (size_t i = w->hot.count; worker_in_state(w, CONN_REPORTING) && i-- > w->fixed;)
 		if (i < w->hot.count && w->hot.conn[i]->state == CONN_REPORTING)
 			conn_close(w->hot.conn[i]);
 }

@@ -54,8 +54,7 @@ struct worker {
 	size_t fixed; /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
 	struct ready_queue ready[READY_QUEUES];
 	struct conn *closed;      /* to be reaped */
-	size_t waiting;           /* connections in CONN_WAITING */
-	size_t reporting;         /* connections in CONN_REPORTING */
+	_Atomic uint64_t in_state[CONN_STATES]; /* connections; written by this worker alone */
 	size_t onlookers;         /* streams that want pushsse.online */
 	size_t timed, polled;     /* where in the cold set the next slice of each walk begins */
 	size_t drain_from;        /* cold connections when draining began */
@@ -94,6 +93,12 @@ void worker_ready(struct worker *w, struct conn *c, enum ready which);
 uint64_t worker_random(struct worker *w, uint64_t below);
 /* The Date header line of now. */
 const char *worker_date(struct worker *w);
+
+/* Connections of the worker in that state. */
+static inline uint64_t worker_in_state(const struct worker *w, enum conn_state state)
+{
+	return atomic_load_explicit(&w->in_state[state], memory_order_relaxed);
+}
 
 static inline struct hub *hub_of(const struct conn *c)
 {

@@ -62,6 +62,8 @@ need_command chromium chromium
 need_command firefox-esr firefox-esr
 need_command Xvfb xvfb
 need_command strace strace
+need_command promtool prometheus
+need_command mandoc mandoc
 need_command node nodejs
 need_command npm npm
 need_package libc6-dev
