@@ -162,7 +162,7 @@ static void accept_message(struct hub *hub, struct delivery *d, int64_t now, str
 	uint32_t id = (uint32_t)sse_write_id_before(message_room(m) + d->before, hub->epoch, d->seq);
 
 	m->seq = d->seq;
-	m->start = (uint32_t)d->before - id;
+	m->start = (uint16_t)(d->before - id);
 	m->size = id + (uint32_t)d->rendered;
 	m->segment = d->segment;
 	deliver(hub, d, now);

@@ -9,7 +9,7 @@ struct message *message_new(size_t audiences, size_t room)
 
 	if (!m)
 		return NULL;
-	*m = (struct message){.references = 1, .audiences = (uint32_t)audiences};
+	*m = (struct message){.references = 1, .audiences = (uint16_t)audiences};
 	for (size_t i = 0; i < audiences; i++)
 		m->retained[i] = (struct retained){0};
 	return m;

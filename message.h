@@ -22,12 +22,13 @@ struct retained {
 
 struct message {
 	atomic_uint references;
-	uint32_t start, size; /* of the block: where it starts in the room for it, and its bytes */
+	uint32_t size;      /* bytes of the block */
 	uint64_t seq;       /* its place in the server's one order */
 	int64_t expires;    /* monotonic ms; EXPIRED_ALWAYS for one that is never retained (ttl 0) */
-	uint32_t audiences; /* entries of retained[] */
 	uint32_t segment;   /* of the journal that its record lies in; 0 without one */
-	uint32_t keepers;   /* how many of them retain it: bytes are charged to history from the first to the last */
+	uint16_t start;     /* of the block: where it begins in the room for it */
+	uint16_t audiences; /* entries of retained[] */
+	uint16_t keepers;   /* how many of them retain it: bytes are charged to history from the first to the last */
 	struct retained retained[];
 	/* after retained[]: room for the event block as it goes on the wire, see message_room() */
 };
@@ -35,8 +36,8 @@ struct message {
 enum { EXPIRED_ALWAYS = 0 };
 
 /*
- * A message with `room` bytes for its block, for its maker to fill. One reference, the caller's. NULL without
- * memory.
+ * A message for up to 65,535 audiences with `room` bytes for its block, for its maker to fill. One reference, the
+ * caller's. NULL without memory.
  */
 struct message *message_new(size_t audiences, size_t room);
 void message_release(struct message *m);
