@@ -18,10 +18,10 @@ PROGRAM = pushsse
 ROUNDS = 1000
 
 # The architecture, from the bottom up: each knows only what stands before it.
-PURE = buffer clock timing hash crc32c utf8 sha256 json keyring token body http fields sse
+PURE = wipe buffer clock timing hash crc32c utf8 sha256 json keyring token body http fields sse
 STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
-START = options address random user keys demo
+START = options address random user secrecy keys demo
 SERVER = logger refusal counters answer cors stream longpoll subscriber publisher api stats metrics pages route conn conn_set \
 	acceptor worker
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wipe.h"
+
 enum {
 	FIRST_SIZE = 256,  /* bytes of the first allocation: most answers fit */
 	PRINTF_SIZE = 1024 /* bytes that one buffer_printf() may make, its NUL included */
@@ -30,6 +32,26 @@ static size_t grown(const struct buffer *b, size_t need)
 	return size;
 }
 
+static void give_back(const struct buffer *b)
+{
+	if (b->at != NULL)
+		wipe(b->at, b->secret < b->cap ? b->secret : b->cap);
+	free(b->at);
+}
+
+/* The same bytes with more room; NULL without memory. realloc() would leave a copy behind where it moves. */
+static char *moved(const struct buffer *b, size_t size)
+{
+	char *at = b->secret == 0 ? realloc(b->at, size) : malloc(size);
+
+	if (at == NULL || b->secret == 0)
+		return at;
+	if (b->len != 0)
+		memcpy(at, b->at, b->len);
+	give_back(b);
+	return at;
+}
+
 bool buffer_reserve(struct buffer *b, size_t more)
 {
 	size_t bound = b->max != 0 ? b->max : SIZE_MAX;
@@ -45,7 +67,7 @@ bool buffer_reserve(struct buffer *b, size_t more)
 		return true;
 
 	size_t size = grown(b, b->len + more);
-	char *at = realloc(b->at, size);
+	char *at = moved(b, size);
 
 	if (at == NULL) { /* what was there stays there, and is freed with the buffer */
 		b->failed = true;
@@ -112,6 +134,6 @@ void buffer_consume(struct buffer *b, size_t n)
 
 void buffer_free(struct buffer *b)
 {
-	free(b->at);
-	*b = (struct buffer){.max = b->max};
+	give_back(b);
+	*b = (struct buffer){.max = b->max, .secret = b->secret};
 }

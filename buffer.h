@@ -15,6 +15,7 @@ struct buffer {
 	char *at;
 	size_t len, cap; /* bytes used, bytes allocated */
 	size_t max;      /* bytes it may hold; 0 = no bound of its own */
+	size_t secret;   /* bytes at its front that are wiped before their memory is given back; 0 = nothing in it is secret */
 	bool failed;     /* something did not fit: what it holds is not to be used */
 };
 
@@ -29,7 +30,7 @@ void buffer_add_number(struct buffer *b, uint64_t number);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets the first n bytes, of len at most; the rest moves to the front. */
 void buffer_consume(struct buffer *b, size_t n);
-/* Gives the memory back; the buffer is empty, sound and usable again, its bound kept. */
+/* Gives the memory back; the buffer is empty, sound and usable again, its bound and its secrecy kept. */
 void buffer_free(struct buffer *b);
 
 #endif

@@ -168,6 +168,7 @@ static bool begin_exchange(struct conn *c)
 	if (!x)
 		return false;
 	x->in.max = HTTP_HEAD_MAX + 3 * (size_t)c->worker->server->options->max_message + BODY_EXTRA + RECEIVE_MAX;
+	x->in.secret = HTTP_HEAD_MAX; /* keys and tokens are in the head */
 	c->exchange = x;
 	return true;
 }

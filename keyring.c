@@ -7,16 +7,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-/* What a compiler may not leave out, as it may a memset() before free(). */
-static void wipe(void *secret, size_t len)
-{
-	volatile unsigned char *at = secret;
-
-	while (len-- > 0)
-		*at++ = 0;
-}
+#include "wipe.h"
 
 /* CR is a blank: that is all that it takes to read lines that end in CRLF. */
 static bool is_blank(char c)
@@ -77,9 +71,48 @@ static bool add_keys(struct keyring *ring, struct slice text, char *error, size_
 	return ring->count > 0;
 }
 
+/* The whole pages that it lies in, with nothing else in them: locks do not nest, so an unlock is for all that is there. */
+static size_t room_of_ring(size_t page)
+{
+	return (sizeof(struct keyring) + page - 1) / page * page;
+}
+
+static size_t page_size(void)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	return page > 0 ? (size_t)page : 4096;
+}
+
+/* In memory that is never written to a swap device, where the system allows it. */
+static struct keyring *new_ring(void)
+{
+	size_t page = page_size(), room = room_of_ring(page);
+	void *at = NULL;
+	struct keyring *ring;
+
+	if (posix_memalign(&at, page, room) != 0)
+		return NULL;
+	memset(at, 0, room);
+	ring = at;
+	ring->locked = mlock(at, room) == 0;
+	return ring;
+}
+
+static void free_ring(struct keyring *ring)
+{
+	size_t room = room_of_ring(page_size());
+	bool locked = ring->locked;
+
+	wipe(ring, sizeof *ring);
+	if (locked)
+		(void)munlock(ring, room); /* it was locked, so it can be */
+	free(ring);
+}
+
 struct keyring *keyring_parse(struct slice text, char *error, size_t size)
 {
-	struct keyring *ring = calloc(1, sizeof *ring);
+	struct keyring *ring = new_ring();
 
 	if (ring == NULL) {
 		(void)snprintf(error, size, "no memory for the keys");
@@ -162,8 +195,7 @@ void keyring_release(struct keyring *ring)
 	/* Release what this thread did with it, acquire what the others did: the last one frees after all of them. */
 	if (ring == NULL || atomic_fetch_sub_explicit(&ring->references, 1, memory_order_acq_rel) != 1)
 		return;
-	wipe(ring, sizeof *ring);
-	free(ring);
+	free_ring(ring);
 }
 
 bool keyring_has(const struct keyring *ring, struct slice presented)
@@ -175,5 +207,6 @@ bool keyring_has(const struct keyring *ring, struct slice presented)
 	/* All of them, also after a hit: the time tells neither whether nor which. */
 	for (size_t i = 0; i < ring->count; i++)
 		found |= equal_in_constant_time(ring->digest[i], digest, SHA256_SIZE);
+	wipe(digest, sizeof digest);
 	return found != 0;
 }

@@ -20,6 +20,7 @@ enum {
 
 struct keyring {
 	atomic_uint references;
+	bool locked;  /* in memory: it is never on a swap device */
 	size_t count; /* 1..KEYRING_MAX_KEYS */
 	struct hmac_key key[KEYRING_MAX_KEYS];                    /* to verify and sign tokens with */
 	unsigned char digest[KEYRING_MAX_KEYS][SHA256_SIZE];      /* to compare a presented key with */

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "wipe.h"
+
 /* From the file, else from the text of the environment. NULL with an error that names what was read, or both ways. */
 static struct keyring *load(const char *file, const char *text, const char *option, const char *variable, char *error,
                             size_t size)
@@ -38,6 +40,26 @@ bool keys_load(struct keys *keys, const struct options *o, char *error, size_t s
 	if (!keys->api)
 		keys_release(keys);
 	return keys->api != NULL;
+}
+
+bool keys_reload(struct keys *keys, const struct options *o, char *error, size_t size)
+{
+	*keys = (struct keys){NULL, NULL};
+	if (o->secret_file && !(keys->secrets = keyring_load(o->secret_file, error, size)))
+		return false;
+	if (!o->api_open && o->api_key_file && !(keys->api = keyring_load(o->api_key_file, error, size))) {
+		keys_release(keys);
+		return false;
+	}
+	return true;
+}
+
+void keys_forget(const struct options *o)
+{
+	if (o->secret)
+		wipe(o->secret, strlen(o->secret));
+	if (o->api_key)
+		wipe(o->api_key, strlen(o->api_key));
 }
 
 void keys_release(struct keys *keys)

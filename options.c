@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+extern char **environ;
+
 enum kind { TEXT, FLAG, LIST, DURATION, SIZE, COUNT, MODE };
 
 /* Where an option shows in --help and may be used. */
@@ -94,6 +96,8 @@ static const struct option table[] = {
 	 "pages from there instead of the built-in ones"},
 	{"log-level", "LEVEL", TEXT, RUNNING, AT(log_level_name), 0, 0, "info",
 	 "error, warn, info or debug, to stderr"},
+	{"core-dumps", NULL, FLAG, RUNNING, AT(core_dumps), 0, 0, NULL,
+	 "allows them, and debuggers: there are keys and messages in them"},
 	{"demo", NULL, FLAG, RUNNING, AT(demo), 0, 0, NULL,
 	 "makes up secret and key, prints a URL to open and a curl line to paste"},
 	{"selftest", NULL, FLAG, RUNNING, AT(selftest), 0, 0, NULL,
@@ -203,6 +207,15 @@ static bool set(struct options *o, const struct option *option, const char *show
 	return good;
 }
 
+/* A value in the environment, which may be overwritten there: what getenv() answers may not (POSIX). */
+static char *own_text(const char *start)
+{
+	for (char **entry = environ; entry && *entry; entry++)
+		if (strncmp(*entry, start, strlen(start)) == 0)
+			return *entry + strlen(start);
+	return NULL;
+}
+
 static bool read_environment(struct options *o, char *error, size_t size)
 {
 	for (size_t i = 0; i < OPTIONS; i++) {
@@ -220,8 +233,8 @@ static bool read_environment(struct options *o, char *error, size_t size)
 		if (!set(o, &table[i], name, value, true, error, size))
 			return false;
 	}
-	o->secret = getenv("PUSHSSE_SECRET");
-	o->api_key = getenv("PUSHSSE_API_KEY");
+	o->secret = own_text("PUSHSSE_SECRET=");
+	o->api_key = own_text("PUSHSSE_API_KEY=");
 	return true;
 }
 

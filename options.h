@@ -28,8 +28,8 @@ struct text_list {
 struct options {
 	const char *listen, *api_listen; /* address:port or unix:/path */
 	const char *secret_file, *api_key_file, *www, *log_level_name, *data_dir, *fsync, *user;
-	const char *secret, *api_key; /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
-	bool api_open, demo, selftest; /* selftest: under --demo too */
+	char *secret, *api_key; /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
+	bool api_open, demo, core_dumps, selftest; /* selftest: under --demo too */
 	struct text_list cors_origin;
 	struct text_list channel;        /* of `pushsse token` */
 	/* durations in ms */

@@ -15,6 +15,7 @@
 #include "demo.h"
 #include "keys.h"
 #include "random.h"
+#include "secrecy.h"
 #include "token.h"
 #include "user.h"
 #include "version.h"
@@ -43,6 +44,7 @@ static int print_token(const struct options *o, const char *uid)
 	if (!good)
 		return complain(EXIT_USAGE, "token: UID and channels are 1 to 128 bytes of UTF-8 without control bytes");
 	secrets = keys_load_secrets(o, error, sizeof error);
+	keys_forget(o);
 	if (!secrets)
 		return complain(EXIT_USAGE, error);
 	token_sign(&token, secrets, slice_of(uid), o->channel.at, o->channel.count, clock_today(), o->ttl);
@@ -173,6 +175,8 @@ static bool leave_root(const struct server *s, char *error, size_t size)
 	if (!user_find(&user, o->user, &files, error, size) ||
 	    (o->data_dir && !user_make_directory(&user, o->data_dir, error, size)) || !user_become(&user, error, size))
 		return false;
+	if (!o->core_dumps)
+		secrecy_begin();
 	logger_write(s->logger, LOG_INFO, "event=user uid=%lu gid=%lu", (unsigned long)user.uid, (unsigned long)user.gid);
 	look_at_key_file(s, o->secret_file);
 	look_at_key_file(s, o->api_key_file);
@@ -207,6 +211,8 @@ static bool open_workers(struct server *s, char *error, size_t size)
 		if (!good)
 			(void)snprintf(error, size, "cannot make worker %u: %s", i, strerror(errno));
 	}
+	if (good && !(keys.secrets->locked && (!keys.api || keys.api->locked)))
+		logger_write(s->logger, LOG_DEBUG, "event=keys_not_locked reason=\"no mlock(): they may be swapped out\"");
 	keys_release(&keys);
 	return s->worker && good;
 }
@@ -218,12 +224,13 @@ static void reload_keys(struct server *s)
 	char error[512];
 	struct keys keys;
 
-	if (!keys_load(&keys, s->options, error, sizeof error)) {
+	if (!keys_reload(&keys, s->options, error, sizeof error)) {
 		logger_write(s->logger, LOG_ERROR, "event=reload_failed reason=\"%s\"", error);
 		return;
 	}
 	for (unsigned i = 0; i < s->workers; i++)
-		worker_reload(&s->worker[i], keyring_hold(keys.secrets), keys.api ? keyring_hold(keys.api) : NULL);
+		worker_reload(&s->worker[i], keys.secrets ? keyring_hold(keys.secrets) : NULL,
+		              keys.api ? keyring_hold(keys.api) : NULL);
 	keys_release(&keys);
 	logger_write(s->logger, LOG_INFO, "event=reloaded");
 }
@@ -312,12 +319,15 @@ static int serve(const struct options *o)
 	sigset_t signals;
 	bool good;
 
+	if (!o->core_dumps)
+		secrecy_begin();
 	block_signals(&signals);
 	s.logger = logger_open(o->log_level);
 	good = s.logger && raise_descriptor_limit(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
 	       open_workers(&s, error, sizeof error) && open_listeners(&s, false, text, error, sizeof error) &&
 	       leave_root(&s, error, sizeof error) && open_listeners(&s, true, text, error, sizeof error) &&
 	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
+	keys_forget(o);
 	if (good) {
 		log_started(&s, text);
 		if (!run_workers(&s)) {

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "wipe.h"
+
 /* FIPS 180-4 section 4.2.2: fractions of the cube roots of the first 64 primes. */
 static const uint32_t K[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -170,6 +172,7 @@ static void start_with_key(struct sha256 *h, const unsigned char key[SHA256_BLOC
 		padded[i] = key[i] ^ pad;
 	sha256_init(h);
 	sha256_add(h, padded, sizeof padded);
+	wipe(padded, sizeof padded);
 }
 
 void hmac_key_init(struct hmac_key *key, const void *secret, size_t len)
@@ -184,6 +187,7 @@ void hmac_key_init(struct hmac_key *key, const void *secret, size_t len)
 	/* RFC 2104 section 2: ipad and opad */
 	start_with_key(&key->inner, block, 0x36);
 	start_with_key(&key->outer, block, 0x5c);
+	wipe(block, sizeof block);
 }
 
 void hmac_sha256(const struct hmac_key *key, const void *bytes, size_t len, unsigned char out[SHA256_SIZE])
@@ -196,6 +200,8 @@ void hmac_sha256(const struct hmac_key *key, const void *bytes, size_t len, unsi
 	h = key->outer;
 	sha256_add(&h, inner, sizeof inner);
 	sha256_end(&h, out);
+	wipe(&h, sizeof h);
+	wipe(inner, sizeof inner);
 }
 
 int equal_in_constant_time(const void *a, const void *b, size_t len)

@@ -10,7 +10,7 @@ const secrets = { PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY };
 const quiet = ['--first-ping', '30s', '--heartbeat', '30s'];
 const free = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
 
-const OPTIONS = ['--listen', '--api-listen', '--socket-mode', '--user', '--secret-file', '--api-key-file', '--api-open', '--history-ttl', '--history-count', '--history-bytes', '--data-dir', '--fsync', '--journal-bytes',
+const OPTIONS = ['--listen', '--api-listen', '--socket-mode', '--user', '--core-dumps', '--secret-file', '--api-key-file', '--api-open', '--history-ttl', '--history-count', '--history-bytes', '--data-dir', '--fsync', '--journal-bytes',
   '--cors-origin', '--max-lag', '--max-age', '--log-level', '--heartbeat', '--first-ping', '--retry', '--send-timeout', '--request-timeout',
   '--idle-timeout', '--max-streams', '--max-streams-per-uid', '--max-message', '--workers', '--drain', '--www', '--demo', '--help', '--version'];
 

@@ -24,6 +24,9 @@ process.once('SIGTERM', () => process.exit(1));
 // The environment without what could change the server's options.
 export const cleanEnv = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PUSHSSE_')));
 
+// The leak checker traces the process; without root's rights it may not do so otherwise.
+const traceable = process.getuid() === 0 ? {} : { PUSHSSE_CORE_DUMPS: '1' };
+
 const base64url = (value) => Buffer.from(value).toString('base64url');
 export const now = () => Math.floor(Date.now() / 1000);
 
@@ -72,7 +75,7 @@ export class Server {
     this.log = '';
     this.output = '';
     this.child = spawn(command[0], command.slice(1), {
-      env: { ...cleanEnv, PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY, ...env },
+      env: { ...cleanEnv, ...traceable, PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout.on('data', (text) => (this.output += text));
