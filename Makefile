@@ -2,6 +2,7 @@
 # make run      serves the demo
 # make check    the C tests, in seconds; installs nothing
 # make test     installs what the tests need, then runs all of them
+# make fuzz     feeds its parsers hostile bytes, each for SECONDS (60)
 # make crashtest  kills it ROUNDS times with kill -9 (1000), under load; SEED=n to repeat one
 # make bench    measures it beside its peers (CASE=name for one case)
 # make install  to PREFIX, below DESTDIR
@@ -16,6 +17,7 @@ DESTDIR =
 BUILD = build
 PROGRAM = pushsse
 ROUNDS = 1000
+SECONDS = 60
 
 # The architecture, from the bottom up: each knows only what stands before it.
 PURE = wipe buffer clock timing hash crc32c utf8 sha256 json keyring token body http fields sse
@@ -31,6 +33,7 @@ PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.cs
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LOADGEN = loadgen trial storm streams publishers request wire meter histogram net
 BENCH_CFLAGS = -O2 -g -std=c11 -D_GNU_SOURCE $(WARNINGS) -I. -Itests/bench
 
@@ -73,6 +76,18 @@ test: all
 	sh tests/setup.sh
 	sh tests/run
 
+$(BUILD)/fuzz_main.o: tests/fuzz/main.c
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz_main.o $(LIBRARY)
+	$(CC) $(CFLAGS) -I. -MMD -MP -o $@ $< $(BUILD)/fuzz_main.o $(LIBRARY) $(LDLIBS)
+
+fuzz-targets: $(FUZZ)
+
+fuzz:
+	sh tests/fuzz/run $(SECONDS)
+
 crashtest: all
 	sh tests/setup.sh
 	PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" npm --prefix tests/system run --silent crash -- $(ROUNDS) $(SEED)
@@ -97,6 +112,6 @@ install: all
 clean:
 	rm -rf build pushsse
 
-.PHONY: all run check test crashtest bench install clean
+.PHONY: all run check test fuzz fuzz-targets crashtest bench install clean
 
 -include $(wildcard $(BUILD)/*.d)
