@@ -119,7 +119,7 @@ class Publisher {
     const { uids, channels } = addressees(this.index, this.number);
     const content = `${this.index}.${this.number}`;
     const fields = [...uids.map((uid) => `to[]=u${uid}`), ...channels.map((channel) => `channel=c${channel}`), `content=${content}`];
-    this.transient = !this.asked && this.number % 16 === 5 && !this.wasTransient; // one more, for no particular number
+    this.transient = !this.asked && (fleeting || (this.number % 16 === 5 && !this.wasTransient)); // one more, for no particular number
     const body = this.transient ? `content=now&event=now&ttl=0` : `${fields.join('&')}&key=${content}`;
     if (!this.transient) {
       total.publishes++;
@@ -273,11 +273,12 @@ class Reader {
 let born = -1; // the newest seq when this life began
 let origin; // the position before all messages
 let flowing = false; // was a publish answered in this life?
+let fleeting = false; // is nothing published any more but transient messages? Then the last positions are in no record
 
 function start(fsync) {
   let log = '';
   const life = { exited: undefined };
-  flowing = false;
+  flowing = fleeting = false;
   life.child = child = spawn(BIN, ['--listen', `127.0.0.1:${place.public}`, '--api-listen', `127.0.0.1:${place.api}`, '--data-dir', directory,
     '--fsync', fsync, '--history-count', '1000000', '--history-bytes', '8G', '--journal-bytes', '64G', '--drain', '100ms', '--first-ping', '100ms'], {
     env: { ...cleanEnv, PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY }, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -329,6 +330,8 @@ async function round(number) {
   for (const publisher of publishers) publisher.connect();
   await eventually(() => check() ?? flowing, 'a publish is answered', LONG);
   await pause(between(50, 400));
+  fleeting = random() < 0.2;
+  if (fleeting) await pause(50);
   return die(life);
 }
 
