@@ -32,21 +32,20 @@ static bool fail(const char *path, const char *name, char *error, size_t size)
 	return false;
 }
 
-/* Makes the directory; its entry in the one above is made to last. */
-static bool make_directory(const char *path, bool *made)
+/*
+ * Makes its name in the directory above last, whoever made it and whenever: what is in a directory that is gone is gone
+ * with it.
+ */
+static bool sync_parent(const struct directory *d)
 {
-	*made = mkdir(path, S_IRWXU) == 0;
-	return *made || errno == EEXIST;
-}
-
-static bool sync_parent(int directory)
-{
-	int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int parent = openat(d->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat status;
 	bool synced;
 
 	if (parent < 0)
 		return errno == EACCES; /* not ours to read: then it was not made just now, or the system has to do */
-	synced = fsync(parent) == 0;
+	/* A file system of its own is found by whoever mounts it. */
+	synced = fstat(parent, &status) == 0 && (status.st_dev != d->device || fsync(parent) == 0);
 	(void)close(parent); /* nothing was written through it */
 	return synced;
 }
@@ -78,14 +77,13 @@ static bool lock(struct directory *d, bool make, char *error, size_t size)
 bool directory_open(struct directory *d, const char *path, bool make, bool make_lock, char *error, size_t size)
 {
 	struct stat status;
-	bool made = false;
 
 	*d = (struct directory){.path = strdup(path), .fd = -1, .lock = -1};
 	if (!d->path) {
 		(void)snprintf(error, size, "%s: no memory", path);
 		return false;
 	}
-	if (make && !make_directory(path, &made))
+	if (make && mkdir(path, S_IRWXU) != 0 && errno != EEXIST)
 		goto failed;
 	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd < 0 || fstat(d->fd, &status) != 0)
@@ -94,7 +92,7 @@ bool directory_open(struct directory *d, const char *path, bool make, bool make_
 	d->inode = status.st_ino;
 	if (!is_private(&status, path, NULL, error, size))
 		goto refused;
-	if (made && !sync_parent(d->fd))
+	if (make_lock && !sync_parent(d))
 		goto failed;
 	if (lock(d, make_lock, error, size))
 		return true;

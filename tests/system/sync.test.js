@@ -1,13 +1,14 @@
-// What strace sees: no answer of 200 goes out before an fdatasync that began after the message's record was written.
+// What strace sees: no answer of 200 goes out before an fdatasync that began after the message's record was written, nor
+// before what leads to the record is on the disk: its segment's header and name, and the directory itself.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { BIN, KEY, Server, form, run, temporary } from './server.js';
 import { request } from './wire.js';
 
 const PUBLISHERS = 8, EACH = 40;
-const CALLS = /^(\d+) +(\d+\.\d+) (write|sendmsg|sendto|fdatasync|openat)\((.*)$/;
+const CALLS = /^(\d+) +(\d+\.\d+) (write|sendmsg|sendto|fdatasync|fsync|openat)\((.*)$/;
 
 // Finished calls of the trace, in the order in which they ended: {call, file, text, began, ended, result}. Times are
 // the numbers of their lines: strace writes a line when a call begins, and another one when it ends later.
@@ -36,11 +37,12 @@ function callsOf(trace) {
 
 test('with --fsync always, each answer is sent after a sync of its record', async (t) => {
   const directory = temporary(), trace = path.join(temporary(), 'trace');
+  mkdirSync(path.join(directory, 'journal'), { mode: 0o700 });
   const works = await run('strace', ['-o', '/dev/null', 'true']);
   assert.equal(works.code, 0, `strace cannot trace here: ${works.stderr}`);
   // -y names the file of a descriptor; -s is long enough for a batch of all publishers, and for an answer.
   const server = new Server({ args: ['--data-dir', path.join(directory, 'journal'), '--fsync', 'always', '--first-ping', '30s', '--heartbeat', '30s', '--workers', '2'],
-    wrapper: ['strace', '-f', '-ttt', '-y', '-s', '70000', '-e', 'trace=write,sendmsg,sendto,fdatasync,openat', '-e', 'signal=none', '-o', trace],
+    wrapper: ['strace', '-f', '-ttt', '-y', '-s', '70000', '-e', 'trace=write,sendmsg,sendto,fdatasync,fsync,openat', '-e', 'signal=none', '-o', trace],
     env: { ASAN_OPTIONS: 'detect_leaks=0' } }); // it cannot look for leaks while somebody traces it
   // The signal is for what strace runs; strace takes none before that ends, and then ends as that did.
   const traced = () => Number(readFileSync(`/proc/${server.child.pid}/task/${server.child.pid}/children`, 'latin1'));
@@ -66,6 +68,11 @@ test('with --fsync always, each answer is sent after a sync of its record', asyn
   const writes = calls.filter((call) => call.name === 'write' && inSegment(call));
   const syncs = calls.filter((call) => call.name === 'fdatasync' && inSegment(call) && call.result === 0);
   const sent = calls.filter(({ name, text }) => (name === 'sendmsg' || name === 'sendto') && text.includes('HTTP/1.1 200'));
+  const [header, record] = writes;
+  const before = (name, file) => calls.find((call) => call.name === name && call.file === file && call.result === 0 && call.ended < record.began);
+  assert.ok(syncs[0].began > header.ended && syncs[0].ended < record.began, 'the header is synced before a record is written');
+  assert.ok(before('fsync', path.join(directory, 'journal'))?.began > header.ended, "so is the segment's name");
+  assert.ok(before('fsync', directory), "so is the directory's, which somebody else has made");
   let grouped = 0;
   for (const [content, id] of answers) {
     const write = writes.find(({ text }) => text.includes(content));
