@@ -20,17 +20,18 @@ ROUNDS = 1000
 SECONDS = 60
 
 # The architecture, from the bottom up: each knows only what stands before it.
-PURE = wipe buffer clock timing hash crc32c utf8 sha256 json keyring token body http fields sse
+PURE = wipe buffer clock timing hash crc32c utf8 sha256 json keyring token body http fields sse network
 STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
 START = options address random user secrecy keys demo
-SERVER = logger refusal counters answer cors stream longpoll subscriber publisher api stats metrics pages route conn conn_set \
+CLIENTS = logger peers
+SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics pages route conn conn_set \
 	acceptor worker
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
 PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js \
 	www/dashboard.html www/dashboard.css www/dashboard.js www/pushsse.d.ts $(SCRIPTS)
 
-LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
+LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(CLIENTS:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -16,12 +16,6 @@ enum {
 	ACCEPT_PAUSE_MS = 100  /* when there are no descriptors or no memory */
 };
 
-/* What goes through a worker's pipe: a connection that is handed over, or nothing but the waking. */
-struct handover {
-	int fd; /* -1: none */
-	enum listener_kind listener;
-};
-
 bool acceptor_prepare(int fd, bool tcp)
 {
 	int on = 1;
@@ -36,9 +30,9 @@ bool acceptor_prepare(int fd, bool tcp)
 	return true;
 }
 
-static void adopt(struct worker *w, const struct handover *h)
+static void adopt(struct worker *w, const struct arrival *a)
 {
-	if (!conn_new(w, h->fd, h->listener)) {
+	if (!conn_new(w, a)) {
 		atomic_fetch_sub(&w->connections, 1);
 		atomic_fetch_sub(&w->server->connections, 1);
 	}
@@ -48,24 +42,24 @@ static void adopt(struct worker *w, const struct handover *h)
  * Gives a connection to the worker that has the fewest, itself when it is among them, or when others may be gone. The API's
  * stay where they were accepted: on several workers, one could overtake the other.
  */
-static void hand_out(struct worker *w, const struct handover *h)
+static void hand_out(struct worker *w, const struct arrival *a)
 {
 	struct server *s = w->server;
 	struct worker *to = w;
 
-	for (unsigned i = 0; i < s->workers && h->listener == LISTENER_PUBLIC && !atomic_load(&s->draining); i++)
+	for (unsigned i = 0; i < s->workers && a->listener == LISTENER_PUBLIC && !atomic_load(&s->draining); i++)
 		if (atomic_load(&s->worker[i].connections) < atomic_load(&to->connections))
 			to = &s->worker[i];
 	/* A write of so few bytes to a pipe is whole or not at all (POSIX write()); one that is full is not waited for. */
 	atomic_fetch_add(&s->connections, 1);
 	atomic_fetch_add(&to->connections, 1);
-	if (to != w && write(to->pipe[1], h, sizeof *h) == (ssize_t)sizeof *h)
+	if (to != w && write(to->pipe[1], a, sizeof *a) == (ssize_t)sizeof *a)
 		return;
 	if (to != w) {
 		atomic_fetch_sub(&to->connections, 1);
 		atomic_fetch_add(&w->connections, 1);
 	}
-	adopt(w, h);
+	adopt(w, a);
 }
 
 /* No descriptors or no memory: waits a while instead of turning in circles. */
@@ -76,10 +70,30 @@ static void pause_accepting(struct worker *w, int error)
 	logger_write(w->server->logger, LOG_WARN, "event=accept_paused reason=\"%s\"", strerror(error));
 }
 
+/*
+ * Who is it? One that has an address of its own, on the public listener, may not have too many. False: it has. (It is closed
+ * without a word: what it wants is not known yet, and to an EventSource any status would be final, a lost connection not.)
+ */
+static bool admit(struct worker *w, const struct sockaddr_storage *address, struct arrival *a)
+{
+	struct server *s = w->server;
+	struct ip ip;
+	enum whereabouts where = network_of_peer(address, &ip);
+
+	a->proxied = network_is_trusted(&s->options->proxies, where, &ip);
+	if (a->proxied || where != WHERE_ADDRESS)
+		return true;
+	if (peers_enter(s->peers, ip, a->listener == LISTENER_API, w->now, &a->peer))
+		return true;
+	count_refusal(&w->counters, REFUSED_TOO_MANY_CONNECTIONS);
+	return false;
+}
+
 void acceptor_accept(struct worker *w, enum listener_kind listener)
 {
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		struct sockaddr_storage address;
+		struct sockaddr_storage address = {0}; /* of a unix socket nothing but its family may come */
+		struct arrival a;
 		socklen_t size = sizeof address;
 		int fd = accept(w->server->listener[listener], (struct sockaddr *)&address, &size);
 
@@ -89,8 +103,9 @@ void acceptor_accept(struct worker *w, enum listener_kind listener)
 			return;
 		}
 		count_add(&w->counters.count[COUNT_CONNECTIONS], 1);
-		if (acceptor_prepare(fd, address.ss_family != AF_UNIX))
-			hand_out(w, &(struct handover){fd, listener});
+		a = (struct arrival){.fd = fd, .listener = listener};
+		if (acceptor_prepare(fd, address.ss_family != AF_UNIX) && admit(w, &address, &a))
+			hand_out(w, &a);
 		else
 			(void)close(fd);
 	}
@@ -112,16 +127,16 @@ void acceptor_show(struct worker *w)
 
 void acceptor_read_pipe(struct worker *w)
 {
-	struct handover h;
+	struct arrival a;
 
-	while (read(w->pipe[0], &h, sizeof h) == (ssize_t)sizeof h)
-		if (h.fd >= 0)
-			adopt(w, &h);
+	while (read(w->pipe[0], &a, sizeof a) == (ssize_t)sizeof a)
+		if (a.fd >= 0)
+			adopt(w, &a);
 }
 
 void acceptor_wake(struct worker *w)
 {
-	static const struct handover nothing = {-1, LISTENER_PUBLIC};
+	static const struct arrival nothing = {.fd = -1};
 
 	/* A pipe that is full wakes as well as one record more would. */
 	if (write(w->pipe[1], &nothing, sizeof nothing) < 0)

@@ -25,16 +25,17 @@ static void count_state(const struct conn *c, int by)
 	count_add(&c->worker->in_state[c->state], (uint64_t)by);
 }
 
-struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener)
+struct conn *conn_new(struct worker *w, const struct arrival *a)
 {
 	struct conn *c = malloc(sizeof *c);
 
 	if (!c) {
-		(void)close(fd);
+		peers_leave(w->server->peers, a->peer, w->now);
+		(void)close(a->fd);
 		return NULL;
 	}
-	*c = (struct conn){
-		.fd = fd, .state = CONN_READING, .listener = listener, .slot = NO_SLOT, .worker = w, .since = w->now};
+	*c = (struct conn){.fd = a->fd, .state = CONN_READING, .listener = a->listener, .proxied = a->proxied,
+	                   .slot = NO_SLOT, .worker = w, .since = w->now, .peer = a->peer};
 	count_state(c, 1);
 	worker_place(w, c);
 	return c;
@@ -58,6 +59,7 @@ void conn_free(struct conn *c)
 {
 	hub_unsubscribe(c->worker->server->hub, &c->reader, false, c->worker->now);
 	conn_drop_exchange(c);
+	peers_leave(c->worker->server->peers, c->peer, c->worker->now);
 	(void)close(c->fd); /* nothing is left to be done about an error */
 	free(c);
 }
@@ -344,6 +346,10 @@ static void finish_answer(struct conn *c)
 		buffer_free(&x->out);
 		buffer_free(&x->cors);
 		*x = (struct exchange){.in = x->in};
+		if (c->proxied) { /* the next one may be from somewhere else */
+			peers_leave(c->worker->server->peers, c->peer, c->worker->now);
+			c->peer = NULL;
+		}
 		conn_enter(c, CONN_READING);
 	} else if (x->whole && x->in.len <= x->head + x->body) {
 		conn_close(c);

@@ -76,6 +76,7 @@ struct conn {
 	bool presses : 1;            /* of a stream: publishers wait for it */
 	unsigned heartbeat : 19;     /* of a stream whose client chose it, under --selftest: ms; else 0 */
 	bool ages : 1;               /* of a stream: `until` is when it has reached its age, not its token's end */
+	bool proxied : 1;            /* by one that is trusted: each of its requests says whom it is from */
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
 	unsigned char token_tag[4];  /* of a stream: the first bytes of its token's SHA-256, for the log */
 	int64_t since; /* monotonic ms: when a request, or the wait for one, began; when bytes were last taken */
@@ -83,13 +84,22 @@ struct conn {
 	struct worker *worker;
 	struct exchange *exchange;   /* NULL between requests, and on a stream unless control bytes did not go out */
 	struct conn *next, **link;   /* in a ready queue; when closed: the next to be reaped */
+	struct peer *peer;           /* whom it, or the request under way, is from; NULL when that is not counted */
 	struct reader reader;        /* attached on a stream and a parked poll */
 };
 
 #define NO_SLOT UINT32_MAX
 
-/* Takes over the descriptor. NULL without memory (the descriptor is closed). */
-struct conn *conn_new(struct worker *w, int fd, enum listener_kind listener);
+/* What the acceptor knows of a connection. */
+struct arrival {
+	int fd;
+	enum listener_kind listener;
+	bool proxied;
+	struct peer *peer;
+};
+
+/* Takes over the descriptor and the peer. NULL without memory (both are given back). */
+struct conn *conn_new(struct worker *w, const struct arrival *arrival);
 /* For the reaper. */
 void conn_free(struct conn *c);
 

@@ -46,6 +46,10 @@ static const struct option table[] = {
 	 "who may connect to unix sockets, such as 660 [by the umask]"},
 	{"cors-origin", "ORIGIN", LIST, LISTENING, AT(cors_origin), 0, 0, NULL,
 	 "pages of this origin may connect; repeatable; * = any"},
+	{"max-connections-per-ip", "N", COUNT, LISTENING, AT(max_connections_per_ip), 1, 10000000, NULL,
+	 "of one client's address on --listen [a quarter of all]"},
+	{"trusted-proxy", "ADDRESS", LIST, LISTENING, AT(trusted_proxy), 0, 0, NULL,
+	 "its X-Forwarded-For is believed: ip, ip/bits or unix; repeatable"},
 	{"secret-file", "FILE", TEXT, KEYS, AT(secret_file), 0, 0, NULL,
 	 "signs tokens, one secret a line, all are tried (required)"},
 	{"api-key-file", "FILE", TEXT, KEYS, AT(api_key_file), 0, 0, NULL,
@@ -327,6 +331,20 @@ static bool check_origins(const struct options *o, char *error, size_t size)
 	return true;
 }
 
+static bool read_proxies(struct options *o, char *error, size_t size)
+{
+	for (size_t i = 0; i < o->trusted_proxy.count; i++) {
+		struct slice proxy = o->trusted_proxy.at[i];
+
+		if (network_add_proxy(&o->proxies, proxy))
+			continue;
+		(void)snprintf(error, size, "pushsse: --trusted-proxy: '%.*s' is not ADDRESS, ADDRESS/BITS or unix",
+		               (int)proxy.len, proxy.at);
+		return false;
+	}
+	return true;
+}
+
 /* A message of line ends takes seven times its content: even then a segment holds it, and there are some segments. */
 static bool check_journal(const struct options *o, char *error, size_t size)
 {
@@ -395,7 +413,7 @@ enum options_result options_read(struct options *o, int argc, char **argv, const
 	set_standards(o);
 	if (!read_environment(o, error, size) || !read_arguments(o, argc, argv, uid, error, size) ||
 	    !read_log_level(o, error, size) || !check_origins(o, error, size) || !read_fsync(o, error, size) ||
-	    !check_journal(o, error, size))
+	    !check_journal(o, error, size) || !read_proxies(o, error, size))
 		return OPTIONS_WRONG;
 	return *uid ? OPTIONS_TOKEN : OPTIONS_SERVE;
 }

@@ -11,6 +11,7 @@
 
 #include "journal.h"
 #include "logger.h"
+#include "network.h"
 #include "slice.h"
 
 enum {
@@ -30,13 +31,14 @@ struct options {
 	const char *secret_file, *api_key_file, *www, *log_level_name, *data_dir, *fsync, *user;
 	char *secret, *api_key; /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
 	bool api_open, demo, core_dumps, selftest; /* selftest: under --demo too */
-	struct text_list cors_origin;
+	struct text_list cors_origin, trusted_proxy;
+	struct proxies proxies;          /* of --trusted-proxy */
 	struct text_list channel;        /* of `pushsse token` */
 	/* durations in ms */
 	int64_t heartbeat, first_ping, retry, send_timeout, request_timeout, idle_timeout, history_ttl, max_age, drain, ttl;
 	/* bytes */
 	int64_t history_bytes, max_lag, max_message, journal_bytes;
-	int64_t history_count, max_streams, max_streams_per_uid, workers; /* 0 = by the machine: streams, workers */
+	int64_t history_count, max_streams, max_streams_per_uid, max_connections_per_ip, workers; /* 0 = by the machine */
 	int64_t socket_mode; /* of unix sockets; 0 = by the umask */
 	enum log_level log_level;
 	enum journal_sync sync; /* of --fsync, */

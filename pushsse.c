@@ -183,6 +183,22 @@ static bool leave_root(const struct server *s, char *error, size_t size)
 	return true;
 }
 
+/* One address leaves three quarters to the others: a flood from there does not keep them out. */
+static unsigned most_of_one_address(const struct server *s)
+{
+	int64_t asked = s->options->max_connections_per_ip;
+
+	return asked ? (unsigned)asked : s->max_connections / 4 + 1;
+}
+
+static bool open_peers(struct server *s)
+{
+	uint64_t key[2];
+
+	return random_read(key, sizeof key) &&
+	       (s->peers = peers_open(most_of_one_address(s), s->max_connections, key, s->logger)) != NULL;
+}
+
 static void log_started(const struct server *s, char text[LISTENERS][ADDRESS_TEXT])
 {
 	static const char *const names[LISTENERS] = {"public", "api"};
@@ -308,6 +324,7 @@ static void close_server(struct server *s)
 	for (unsigned i = 0; s->worker && i < s->workers; i++)
 		worker_close(&s->worker[i]);
 	free(s->worker);
+	peers_close(s->peers);
 	logger_close(s->logger);
 }
 
@@ -323,7 +340,7 @@ static int serve(const struct options *o)
 		secrecy_begin();
 	block_signals(&signals);
 	s.logger = logger_open(o->log_level);
-	good = s.logger && raise_descriptor_limit(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
+	good = s.logger && raise_descriptor_limit(&s) && open_peers(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
 	       open_workers(&s, error, sizeof error) && open_listeners(&s, false, text, error, sizeof error) &&
 	       leave_root(&s, error, sizeof error) && open_listeners(&s, true, text, error, sizeof error) &&
 	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));

@@ -6,7 +6,9 @@
 #include "cors.h"
 #include "metrics.h"
 #include "pages.h"
+#include "scan.h"
 #include "stats.h"
+#include "stream.h"
 #include "subscriber.h"
 #include "worker.h"
 
@@ -95,6 +97,34 @@ static const struct route *find(struct conn *c)
 	return NULL;
 }
 
+/* Whom a trusted proxy has the request from. False: it does not say, or not so that it can be read. */
+static bool find_client(const struct conn *c, struct ip *ip)
+{
+	const struct http_request *request = c->exchange->request;
+	int found = 0;
+
+	for (size_t i = request->headers; found == 0 && i-- > 0;)
+		if (slice_is_nocase(request->header[i].name, "x-forwarded-for"))
+			found = network_forwarded(&c->worker->server->options->proxies, request->header[i].value, ip);
+	return found > 0;
+}
+
+/* A request by a trusted proxy counts as a connection of the client until it is answered. False: it has too many. */
+static bool admit_peer(struct conn *c)
+{
+	struct server *s = c->worker->server;
+	struct ip ip;
+
+	if (!c->proxied || !find_client(c, &ip) ||
+	    peers_enter(s->peers, ip, c->listener == LISTENER_API, c->worker->now, &c->peer))
+		return true;
+	if (c->exchange->route->handle == subscriber_events)
+		stream_refuse(c, REFUSED_TOO_MANY_CONNECTIONS);
+	else
+		answer_error(c, REFUSED_TOO_MANY_CONNECTIONS);
+	return false;
+}
+
 bool route_admit(struct conn *c)
 {
 	struct exchange *x = c->exchange;
@@ -106,6 +136,8 @@ bool route_admit(struct conn *c)
 		cors_begin(c);
 	x->route = find(c);
 	if (!x->route)
+		return false;
+	if (!admit_peer(c))
 		return false;
 	if (x->route->key && !api_admit(c))
 		return false;

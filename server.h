@@ -12,6 +12,7 @@
 #include "keyring.h"
 #include "logger.h"
 #include "options.h"
+#include "peers.h"
 
 enum {
 	SERVER_RESERVE = 64 /* descriptors that connections never take: listeners, pipes, files */
@@ -28,6 +29,7 @@ struct server {
 	int listener[LISTENERS];
 	unsigned max_connections;     /* by the descriptor limit; the public listener pauses there, the API goes on */
 	atomic_uint connections;
+	struct peers *peers;
 	_Atomic int64_t draining;     /* since when (monotonic ms); 0 while it serves */
 	int64_t started;              /* monotonic ms, */
 	int64_t born;                 /* ... and the same in ms since 1970 */

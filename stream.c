@@ -387,14 +387,14 @@ void stream_tick(struct conn *c)
 /* ---- the beginning of one */
 
 /* 200, since every other status is final for a native EventSource; then the end. */
-static void refuse_busy(struct conn *c, enum refusal refusal, int64_t times)
+void stream_refuse(struct conn *c, enum refusal refusal)
 {
 	struct exchange *x = c->exchange;
 
 	count_refusal(&c->worker->counters, refusal);
 	answer_add_stream_head(&x->out, c);
 	if (!x->head_only)
-		add_busy(&x->out, c, refusal_word(refusal), times);
+		add_busy(&x->out, c, refusal_word(refusal), refusal == REFUSED_DRAINING ? 1 : OVERLOAD_RETRIES);
 	x->keep_alive = false;
 	conn_answer(c);
 }
@@ -472,7 +472,7 @@ void stream_open(struct conn *c, const struct stream_request *request)
 		return;
 	}
 	if (atomic_load(&c->worker->server->draining)) {
-		refuse_busy(c, REFUSED_DRAINING, 1);
+		stream_refuse(c, REFUSED_DRAINING);
 		return;
 	}
 	switch (hub_subscribe(hub_of(c), &request->subscribe, c->worker->now, &c->reader, &position)) {
@@ -483,7 +483,7 @@ void stream_open(struct conn *c, const struct stream_request *request)
 		answer_error(c, REFUSED_TOKEN_EXPIRED);
 		break;
 	default:
-		refuse_busy(c, REFUSED_FULL, OVERLOAD_RETRIES);
+		stream_refuse(c, REFUSED_FULL);
 		break;
 	}
 }

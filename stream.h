@@ -23,6 +23,9 @@ struct stream_request {
 /* Answers a request with a stream: head, hello and whatever is owed. The exchange is given back. */
 void stream_open(struct conn *c, const struct stream_request *request);
 
+/* Answers one that would have been a stream: pushsse.busy with the word of the refusal, and the end. */
+void stream_refuse(struct conn *c, enum refusal refusal);
+
 /* A reset as hello and long-polls tell it: its reason as a JSON string, or null. */
 const char *stream_reset_json(enum reset reset);
 
