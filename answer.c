@@ -55,23 +55,32 @@ void answer_json(struct conn *c, int status, struct buffer *body, const char *mo
 	buffer_free(body);
 }
 
-void answer_refused(struct conn *c, enum refusal refusal, const char *type, struct slice body, const char *more)
-{
-	count_refusal(&c->worker->counters, refusal);
-	answer_bytes(c, refusal_status(refusal), type, body, more);
-}
-
 /* What an answer of that status says besides (RFC 9110 15.5.2: 401 has to carry a challenge). */
 static const char *headers_of(int status)
 {
 	switch (status) {
 	case 401:
 		return "Cache-Control: no-store\r\nWWW-Authenticate: Bearer\r\n";
+	case 429:
 	case 503:
 		return "Cache-Control: no-store\r\nRetry-After: 5\r\n";
 	default:
 		return NO_STORE;
 	}
+}
+
+enum refusal answer_unauthorized(struct conn *c, enum refusal refusal)
+{
+	if (peers_fail(c->worker->server->peers, c->peer, c->worker->now))
+		return refusal;
+	c->exchange->keep_alive = false;
+	return REFUSED_TOO_MANY_FAILURES;
+}
+
+void answer_refused(struct conn *c, enum refusal refusal, const char *type, struct slice body, const char *more)
+{
+	count_refusal(&c->worker->counters, refusal);
+	answer_bytes(c, refusal_status(refusal), type, body, more ? more : headers_of(refusal_status(refusal)));
 }
 
 void answer_error(struct conn *c, enum refusal refusal)

@@ -18,6 +18,11 @@ void answer_json(struct conn *c, int status, struct buffer *body, const char *mo
 void answer_error(struct conn *c, enum refusal refusal);
 /* The same with another body and header lines. */
 void answer_refused(struct conn *c, enum refusal refusal, const char *type, struct slice body, const char *more);
+/*
+ * What to refuse one with whose token or key is wrong or missing: that, or 429 and the end of the connection when this
+ * comes too often from its address. Who brings a good one is not asked here: nobody suffers for his neighbours.
+ */
+enum refusal answer_unauthorized(struct conn *c, enum refusal refusal);
 /* 400 {"error":"invalid_field","field":"...","reason":"..."} */
 void answer_field_error(struct conn *c, struct slice field, const char *reason);
 /* 200 with JSON that is true for now only; frees it. */

@@ -15,12 +15,13 @@ bool api_admit(struct conn *c)
 {
 	const struct keyring *keys = c->worker->api_keys;
 	struct slice key = http_bearer(http_header(c->exchange->request, "Authorization"));
-	enum refusal refusal = key.at ? REFUSED_KEY_INVALID : REFUSED_KEY_MISSING;
+	enum refusal refusal;
 
 	if (c->worker->server->options->api_open || (key.at && keyring_has(keys, key)))
 		return true;
+	refusal = answer_unauthorized(c, key.at ? REFUSED_KEY_INVALID : REFUSED_KEY_MISSING);
 	if (slice_is(c->exchange->request->path, "/"))
-		answer_refused(c, refusal, "text/html; charset=utf-8", slice_of("fail"), "WWW-Authenticate: Bearer\r\n");
+		answer_refused(c, refusal, "text/html; charset=utf-8", slice_of("fail"), NULL);
 	else
 		answer_error(c, refusal);
 	return false;

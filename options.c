@@ -449,6 +449,7 @@ void options_help(void)
 	       "Fixed limits, and the answer where one is hit\n"
 	       "  request target 8.5k (414); head 24k, 100 headers (431); body 3 x max-message + 64k (413)\n"
 	       "  uid, channel or event name 128 bytes, idempotency key 256 (400); content (413)\n"
+	       "  refused tokens and keys of one address 100, and 5 a second from then on (429)\n"
 	       "  uids and channels of one publish 1000 (400); channels of one token 64, token 8k (401)\n"
 	       "  idempotency keys remembered 1000000, kicked uids 1000000 (507)\n"
 	       "  events of one long-poll's answer 256k (more: true)\n");

@@ -31,6 +31,7 @@
 	REFUSAL(TARGET_TOO_LONG, 414, "target_too_long") \
 	REFUSAL(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type") \
 	REFUSAL(EXPECTATION_FAILED, 417, "expectation_failed") \
+	REFUSAL(TOO_MANY_FAILURES, 429, "too_many_failures") \
 	REFUSAL(HEADERS_TOO_LARGE, 431, "headers_too_large") \
 	REFUSAL(TRANSFER_CODING_UNKNOWN, 501, "transfer_coding_unknown") \
 	REFUSAL(BUSY, 503, "busy") \

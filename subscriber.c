@@ -80,7 +80,7 @@ bool subscriber_verify(struct conn *c, struct slice query_token, struct claims *
 	unsigned char digest[SHA256_SIZE];
 
 	if (!token.at || !token.len) {
-		answer_error(c, REFUSED_TOKEN_MISSING);
+		answer_error(c, answer_unauthorized(c, REFUSED_TOKEN_MISSING));
 		return false;
 	}
 	sha256(token.at, token.len, digest);
@@ -92,7 +92,7 @@ bool subscriber_verify(struct conn *c, struct slice query_token, struct claims *
 		answer_error(c, REFUSED_TOKEN_EXPIRED);
 		return false;
 	default:
-		answer_error(c, REFUSED_TOKEN_INVALID);
+		answer_error(c, answer_unauthorized(c, REFUSED_TOKEN_INVALID));
 		return false;
 	}
 }

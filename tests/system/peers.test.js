@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { pushsse, serve, temporary, token } from './server.js';
+import { now, pushsse, serve, temporary, token } from './server.js';
 import { Stream } from './stream.js';
 import { Wire, assertRefused, eventually, request } from './wire.js';
 
@@ -102,4 +102,42 @@ test('what is no address is refused at the start', async () => {
     assert.equal(code, 2);
     assert.match(stderr, /^pushsse: --trusted-proxy: .*\n$/);
   }
+});
+
+test('refused tokens of one address are answered 429 when there are too many, good ones never', async (t) => {
+  const server = await serve({ args: ['--trusted-proxy', '127.0.0.1'] }, t);
+  const [flooder, other] = [from('192.0.2.7'), from('192.0.2.8')];
+  const wire = await server.connect();
+  const statuses = [];
+  while (statuses.at(-1) !== 429 && statuses.length < 1000)
+    statuses.push((await wire.exchange(request('GET', '/poll?token=wrong', { headers: flooder }))).status);
+  assert.equal(statuses.filter((status) => status === 401).length, statuses.length - 1);
+  assert.equal(statuses.at(-1), 429);
+  await wire.closed();
+  assert.ok(statuses.length > 100);
+  // more at once than it is forgiven meanwhile
+  const more = await Promise.all(Array.from({ length: 50 }, () => server.get('/events?token=wrong', flooder)));
+  const answer = assertRefused(more.find(({ status }) => status === 429), 429);
+  assert.equal(answer.json.error, 'too_many_failures');
+  assert.equal(answer.headers['retry-after'], '5');
+  assert.equal(answer.headers.connection, 'close');
+  await server.stream('neighbour', { headers: flooder });
+  const expired = `/poll?token=${token('neighbour', { exp: now() - 100 })}`;
+  for (let i = 0; i < 200; i++) assert.equal((await server.get(expired, flooder)).json.error, 'token_expired');
+  assert.equal((await server.get('/poll?token=wrong', other)).status, 401);
+  for (let i = 0; i < 200; i++) assert.equal((await server.get('/poll?token=wrong')).status, 401, 'loopback is nobody');
+  assert.match(server.log, /event=address_limited address=192\.0\.2\.7 reason=too_many_failures/);
+  assert.equal(server.log.match(/address_limited/g).length, 1);
+});
+
+test('so are refused keys, in the compat form too, and the key itself is taken', async (t) => {
+  const server = await serve({ args: ['--trusted-proxy', '127.0.0.1'] }, t);
+  const tries = (target) => Promise.all(Array.from({ length: 150 }, () =>
+    server.call('api', 'GET', target, { headers: { authorization: 'Bearer wrong', ...from('192.0.2.7') } })));
+  const counts = (answers) => answers.filter(({ status }) => status === 429).length;
+  assert.ok(counts(await tries('/stats')) >= 10);
+  const compat = await tries('/');
+  assert.ok(counts(compat) >= 100);
+  assert.ok(compat.every(({ body }) => body === 'fail'));
+  assert.equal((await server.apiCall('GET', '/stats', undefined, from('192.0.2.7'))).status, 200);
 });
