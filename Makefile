@@ -23,7 +23,7 @@ SECONDS = 60
 PURE = wipe buffer clock timing hash crc32c utf8 sha256 json keyring token body http fields sse network
 STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
-START = options address random user secrecy keys demo
+START = options address random user secrecy supervisor keys demo listeners
 CLIENTS = logger peers
 SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics pages route conn conn_set \
 	acceptor worker
@@ -106,9 +106,10 @@ bench: all $(BUILD)/loadgen $(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk
 	tests/bench/run
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 pushsse $(DESTDIR)$(PREFIX)/bin/pushsse
 	install -m 644 pushsse.1 $(DESTDIR)$(PREFIX)/share/man/man1/pushsse.1
+	install -m 644 deploy/pushsse.service deploy/pushsse.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 clean:
 	rm -rf build pushsse

@@ -89,21 +89,29 @@ static void remove_stale(const struct address *a)
 	(void)close(fd);
 }
 
-static void describe(int fd, const char *given, char text[ADDRESS_TEXT])
+/* What it is bound to, whoever bound it. A unix path may be without its NUL, and an abstract one (Linux) begins with it. */
+static void describe(int fd, char text[ADDRESS_TEXT])
 {
 	struct address bound = {.size = sizeof bound.path};
+	char host[INET6_ADDRSTRLEN] = "?";
 
-	if (!path_of(given) && getsockname(fd, &bound.any, &bound.size) == 0) {
-		char host[INET6_ADDRSTRLEN];
+	if (getsockname(fd, &bound.any, &bound.size) != 0)
+		bound.any.sa_family = AF_UNSPEC;
+	if (bound.any.sa_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &bound.ip6.sin6_addr, host, sizeof host);
+		(void)snprintf(text, ADDRESS_TEXT, "[%s]:%d", host, ntohs(bound.ip6.sin6_port));
+	} else if (bound.any.sa_family == AF_INET) {
+		(void)inet_ntop(AF_INET, &bound.ip4.sin_addr, host, sizeof host);
+		(void)snprintf(text, ADDRESS_TEXT, "%s:%d", host, ntohs(bound.ip4.sin_port));
+	} else if (bound.any.sa_family == AF_UNIX) {
+		const char *path = bound.path.sun_path;
+		int len = (int)(bound.size < sizeof bound.path ? bound.size : sizeof bound.path) -
+		          (int)offsetof(struct sockaddr_un, sun_path);
+		bool abstract = len > 0 && !*path;
 
-		if (bound.any.sa_family == AF_INET6)
-			(void)snprintf(text, ADDRESS_TEXT, "[%s]:%d", inet_ntop(AF_INET6, &bound.ip6.sin6_addr, host, sizeof host),
-			               ntohs(bound.ip6.sin6_port));
-		else
-			(void)snprintf(text, ADDRESS_TEXT, "%s:%d", inet_ntop(AF_INET, &bound.ip4.sin_addr, host, sizeof host),
-			               ntohs(bound.ip4.sin_port));
+		(void)snprintf(text, ADDRESS_TEXT, "unix:%s%.*s", abstract ? "@" : "", len - abstract, path + abstract);
 	} else {
-		(void)snprintf(text, ADDRESS_TEXT, "%s", given);
+		(void)snprintf(text, ADDRESS_TEXT, "?");
 	}
 }
 
@@ -143,13 +151,31 @@ int address_listen(const char *address, mode_t mode, char text[ADDRESS_TEXT], ch
 		goto fail;
 	if (!bind_with_mode(fd, &a, mode) || listen(fd, BACKLOG) != 0)
 		goto fail;
-	describe(fd, address, text);
+	describe(fd, text);
 	return fd;
 fail:
 	(void)snprintf(error, size, "cannot listen on %s: %s", address, strerror(errno));
 	if (fd >= 0)
 		(void)close(fd);
 	return -1;
+}
+
+bool address_adopt(int fd, char text[ADDRESS_TEXT], char *error, size_t size)
+{
+	int type = 0, listening = 0;
+	socklen_t len = sizeof type;
+	bool good = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+
+	len = sizeof listening;
+	good = good && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	       fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+	if (!good)
+		(void)snprintf(error, size, "%s", strerror(errno));
+	else if (type != SOCK_STREAM || !listening)
+		(void)snprintf(error, size, "not a stream socket that listens");
+	else
+		describe(fd, text);
+	return good && type == SOCK_STREAM && listening;
 }
 
 void address_remove(const char *address)

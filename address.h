@@ -18,6 +18,11 @@ enum { ADDRESS_TEXT = 160 }; /* bytes that any address takes as text */
  * socket that nobody listens on any more is replaced; its file gets `mode`, or what the umask leaves when that is 0.
  */
 int address_listen(const char *address, mode_t mode, char text[ADDRESS_TEXT], char *error, size_t size);
+/*
+ * The same for a socket that somebody else has bound, and that listens: sees to it that it does not block. False with
+ * an error when it is something else.
+ */
+bool address_adopt(int fd, char text[ADDRESS_TEXT], char *error, size_t size);
 /* Is it of one of these forms? */
 bool address_is_good(const char *address);
 bool address_is_unix(const char *address);

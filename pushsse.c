@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "demo.h"
 #include "keys.h"
+#include "listeners.h"
 #include "random.h"
 #include "secrecy.h"
 #include "token.h"
@@ -133,25 +134,6 @@ static bool open_journal(struct server *s, char *error, size_t size)
 	return true;
 }
 
-/* Those that are unix sockets, or those that are not. */
-static bool open_listeners(struct server *s, bool unix_ones, char text[LISTENERS][ADDRESS_TEXT], char *error, size_t size)
-{
-	static const char *const options[LISTENERS] = {"listen", "api-listen"};
-	const char *address[LISTENERS] = {s->options->listen, s->options->api_listen};
-	char fault[256];
-
-	for (int i = 0; i < LISTENERS; i++) {
-		if (address_is_unix(address[i]) != unix_ones)
-			continue;
-		s->listener[i] = address_listen(address[i], (mode_t)s->options->socket_mode, text[i], fault, sizeof fault);
-		if (s->listener[i] < 0) {
-			(void)snprintf(error, size, "--%s: %s", options[i], fault);
-			return false;
-		}
-	}
-	return true;
-}
-
 /* SIGHUP will read them as the user that this is now. */
 static void look_at_key_file(const struct server *s, const char *file)
 {
@@ -199,7 +181,7 @@ static bool open_peers(struct server *s)
 	       (s->peers = peers_open(most_of_one_address(s), s->max_connections, key, s->logger)) != NULL;
 }
 
-static void log_started(const struct server *s, char text[LISTENERS][ADDRESS_TEXT])
+static void log_started(const struct server *s, listeners_text text)
 {
 	static const char *const names[LISTENERS] = {"public", "api"};
 
@@ -261,8 +243,9 @@ static bool run_workers(struct server *s)
 	return true;
 }
 
-static void begin_drain(struct server *s)
+static void begin_drain(struct server *s, const struct supervisor *supervisor)
 {
+	supervisor_tell_stopping(supervisor);
 	logger_write(s->logger, LOG_INFO, "event=draining streams=%lu", (unsigned long)hub_presence(s->hub).streams);
 	atomic_store(&s->draining, clock_monotonic());
 	for (unsigned i = 0; i < s->workers; i++)
@@ -270,19 +253,22 @@ static void begin_drain(struct server *s)
 }
 
 /* Until the workers have drained. A second TERM or INT ends at once. */
-static void serve_signals(struct server *s, const sigset_t *signals)
+static void serve_signals(struct server *s, const struct supervisor *supervisor, const sigset_t *signals)
 {
 	while (atomic_load(&s->running)) {
 		int signal_number;
 
 		if (sigwait(signals, &signal_number) != 0)
 			continue;
-		if (signal_number == SIGHUP)
+		if (signal_number == SIGHUP) {
+			supervisor_tell_reloading(supervisor);
 			reload_keys(s);
-		else if (signal_number != SIGUSR1 && atomic_load(&s->draining))
+			supervisor_tell_ready(supervisor);
+		} else if (signal_number != SIGUSR1 && atomic_load(&s->draining)) {
 			_exit(EXIT_FAILURE);
-		else if (signal_number != SIGUSR1)
-			begin_drain(s);
+		} else if (signal_number != SIGUSR1) {
+			begin_drain(s, supervisor);
+		}
 	}
 }
 
@@ -311,14 +297,7 @@ static void let_signals_end(void)
 
 static void close_server(struct server *s)
 {
-	const char *address[LISTENERS] = {s->options->listen, s->options->api_listen};
-
-	for (int i = 0; i < LISTENERS; i++) {
-		if (s->listener[i] < 0)
-			continue;
-		(void)close(s->listener[i]);
-		address_remove(address[i]);
-	}
+	listeners_close(s);
 	if (s->hub)
 		hub_close(s->hub);
 	for (unsigned i = 0; s->worker && i < s->workers; i++)
@@ -332,17 +311,21 @@ static int serve(const struct options *o)
 {
 	struct server s = {.options = o, .listener = {-1, -1}, .workers = o->workers ? (unsigned)o->workers : count_cores(),
 	                   .started = clock_monotonic(), .born = clock_today()};
-	char error[512] = "no memory", text[LISTENERS][ADDRESS_TEXT];
+	char error[512] = "no memory";
+	listeners_text text;
+	struct supervisor supervisor;
 	sigset_t signals;
 	bool good;
 
 	if (!o->core_dumps)
 		secrecy_begin();
+	supervisor_read(&supervisor);
 	block_signals(&signals);
 	s.logger = logger_open(o->log_level);
-	good = s.logger && raise_descriptor_limit(&s) && open_peers(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
-	       open_workers(&s, error, sizeof error) && open_listeners(&s, false, text, error, sizeof error) &&
-	       leave_root(&s, error, sizeof error) && open_listeners(&s, true, text, error, sizeof error) &&
+	good = s.logger && listeners_inherit(&s, &supervisor, text, error, sizeof error) && /* before it opens anything */
+	       raise_descriptor_limit(&s) && open_peers(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
+	       open_workers(&s, error, sizeof error) && listeners_open(&s, false, text, error, sizeof error) &&
+	       leave_root(&s, error, sizeof error) && listeners_open(&s, true, text, error, sizeof error) &&
 	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
 	keys_forget(o);
 	if (good) {
@@ -351,7 +334,8 @@ static int serve(const struct options *o)
 			(void)complain(EXIT_FAILURE, "cannot start a thread");
 			_exit(EXIT_FAILURE);
 		}
-		serve_signals(&s, &signals);
+		supervisor_tell_ready(&supervisor);
+		serve_signals(&s, &supervisor, &signals);
 		for (unsigned i = 0; i < s.workers; i++)
 			(void)pthread_join(s.worker[i].thread, NULL);
 		let_signals_end();

@@ -27,6 +27,7 @@ struct server {
 	struct worker *worker;
 	unsigned workers;
 	int listener[LISTENERS];
+	bool inherited[LISTENERS];    /* passed by a supervisor, which keeps it when this ends */
 	unsigned max_connections;     /* by the descriptor limit; the public listener pauses there, the API goes on */
 	atomic_uint connections;
 	struct peers *peers;

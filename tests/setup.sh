@@ -66,6 +66,9 @@ need_command promtool prometheus
 need_command mandoc mandoc
 need_command node nodejs
 need_command npm npm
+need_command systemd-analyze systemd
+need_command setpriv util-linux
+need_command perl perl-base
 need_package libc6-dev
 need_package libcmocka-dev
 need_package libwebkit2gtk-4.1-0 # with its MiniBrowser
