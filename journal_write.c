@@ -133,6 +133,27 @@ static bool fail(struct journal *j, int error)
 }
 
 /*
+ * Are the segments in the directory, if there are any, this journal's? What an attempt to begin the next one has left
+ * among them is found again.
+ */
+static bool holds_its_own(struct journal *j)
+{
+	char error[256]; /* nobody reads it */
+	struct segment_list list;
+	bool own = directory_list(&j->directory, &list, error, sizeof error);
+
+	j->leftover = list.unfinished == j->number + 1;
+	for (size_t i = 0; own && i < list.count; i++) {
+		const struct segment_file *f = &list.file[i];
+
+		own = f->readable && memcmp(f->header.epoch, j->epoch, JOURNAL_EPOCH) == 0;
+		j->leftover |= f->number == j->number + 1 && f->size == SEGMENT_HEADER;
+	}
+	directory_free_list(&list);
+	return own;
+}
+
+/*
  * A directory may go, and come back, or another in its place: then that one is checked and locked as the first was.
  * What was open of the old one is closed before: closing it later would end the lock, were it the same.
  */
@@ -146,8 +167,11 @@ static bool find_directory(struct journal *j)
 	errno = ENOENT;
 	if (!directory_open(&j->directory, j->path, false, true, error, sizeof error))
 		return false;
-	j->leftover = false; /* what is in this one was not left by this journal */
-	return true;
+	if (holds_its_own(j))
+		return true;
+	directory_close(&j->directory);
+	errno = EEXIST;
+	return false;
 }
 
 /* Room for one more in the table. False without memory. */

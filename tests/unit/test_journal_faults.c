@@ -439,6 +439,66 @@ static void a_directory_that_comes_back_unsafe_is_not_used(void **state)
 	buffer_free(&expected);
 }
 
+/* An attempt to begin a segment has left a file behind, whole or not, when the directory goes. */
+static void a_directory_that_is_away_while_the_disk_fails(void **state)
+{
+	struct buffer expected = {0};
+	char away[PATH_SIZE + 8];
+	struct journal *j;
+
+	(void)state;
+	(void)snprintf(away, sizeof away, "%s.away", directory);
+	for (int whole = 0; whole < 2; whole++) {
+		heal();
+		atomic_store(&whole_is_written, whole);
+		j = start_faulty(JOURNAL_ALWAYS);
+		assert_true(append_next(j, &expected));
+		atomic_store(&writes_left, 0);
+		for (int i = 0; i < 2; i++)
+			assert_false(append_next(j, &expected));
+		assert_int_equal(rename(directory, away), 0);
+		assert_false(append_next(j, &expected));
+		atomic_store(&writes_left, NEVER);
+		assert_int_equal(rename(away, directory), 0);
+		assert_true(append_next(j, &expected));
+		journal_close(j);
+		assert_there(&expected);
+	}
+	buffer_free(&expected);
+}
+
+/* A backup of another one, put in the place of this one: nothing of it is deleted, nothing added. */
+static void a_directory_of_another_journal_is_not_used(void **state)
+{
+	struct segment_header h = {.number = 1, .epoch = {'o', 't', 'h', 'e', 'r', '2'}};
+	struct buffer expected = {0}, file = {0};
+	char away[PATH_SIZE + 8], header[SEGMENT_HEADER];
+	struct journal *j;
+
+	(void)state;
+	heal();
+	(void)snprintf(away, sizeof away, "%s.away", directory);
+	(void)segment_write_header(header, &h);
+	j = start_faulty(JOURNAL_ALWAYS);
+	assert_true(append_next(j, &expected));
+	assert_int_equal(rename(directory, away), 0);
+	assert_int_equal(mkdir(directory, 0700), 0);
+	write_segment(1, header, sizeof header);
+	journal_release(j, 1); /* as if all in it had run out: it may be deleted, were it this one's */
+	for (int i = 0; i < 3; i++)
+		assert_false(append_next(j, &expected));
+	assert_true(journal_figures(j).failing && segment_exists(1) && !segment_exists(2));
+	read_segment(1, &file);
+	assert_memory_equal(file.at, header, sizeof header);
+	empty_directory();
+	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(rename(away, directory), 0);
+	assert_true(append_next(j, &expected));
+	journal_close(j);
+	buffer_free(&file);
+	buffer_free(&expected);
+}
+
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -453,8 +513,10 @@ int main(void)
 		IN_DIRECTORY(what_needs_no_disk_is_not_refused),
 		IN_DIRECTORY(a_header_that_says_where_another_ends_outlives_it),
 		IN_DIRECTORY(a_directory_that_is_away_for_a_while),
+		IN_DIRECTORY(a_directory_that_is_away_while_the_disk_fails),
 		IN_DIRECTORY(a_directory_that_is_deleted_and_made_again),
 		IN_DIRECTORY(a_directory_that_comes_back_unsafe_is_not_used),
+		IN_DIRECTORY(a_directory_of_another_journal_is_not_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
