@@ -67,7 +67,7 @@ static void pause_accepting(struct worker *w, int error)
 {
 	w->accept_again = w->now + ACCEPT_PAUSE_MS;
 	count_add(&w->counters.count[COUNT_ACCEPT_PAUSES], 1);
-	logger_write(w->server->logger, LOG_WARN, "event=accept_paused reason=\"%s\"", strerror(error));
+	logger_write(w->server->logger, LOG_WARN, "accept_paused", LOG_FIELDS(log_text("reason", strerror(error))));
 }
 
 /*

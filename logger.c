@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 struct logger {
 	enum log_level level;
+	enum log_format format;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;  /* something came, or something was written, or it is to stop */
@@ -63,13 +63,14 @@ static void *run(void *context)
 	return NULL;
 }
 
-struct logger *logger_open(enum log_level level)
+struct logger *logger_open(enum log_level level, enum log_format format)
 {
 	struct logger *l = calloc(1, sizeof *l);
 
 	if (!l)
 		return NULL;
 	l->level = level;
+	l->format = format;
 	if (pthread_mutex_init(&l->lock, NULL) != 0)
 		goto no_lock;
 	if (pthread_cond_init(&l->changed, NULL) != 0)
@@ -126,93 +127,60 @@ static void push(struct logger *l, const char *line, size_t len)
 	l->count += len;
 }
 
-/* Writes "time=2026-01-31T12:34:56.789Z level=info "; answers its length. */
-static size_t write_prefix(char *line, size_t size, enum log_level level)
+/* Begins a line with the time, as 2026-01-31T12:34:56.789Z, level and event. */
+static void begin(const struct logger *l, struct log_line *line, enum log_level level, const char *event)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
 	int64_t now = clock_today();
 	time_t seconds = (time_t)(now / 1000);
 	struct tm utc;
+	char time[40];
 	size_t len;
 
 	(void)gmtime_r(&seconds, &utc);
-	len = strftime(line, size, "time=%Y-%m-%dT%H:%M:%S", &utc);
-	return len + (size_t)snprintf(line + len, size - len, ".%03dZ level=%s ", (int)(now % 1000), names[level]);
+	len = strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &utc);
+	(void)snprintf(time + len, sizeof time - len, ".%03dZ", (int)(now % 1000));
+	log_line_begin(line, l->format);
+	log_line_text(line, "time", slice_of(time));
+	log_line_text(line, "level", slice_of(names[level]));
+	log_line_text(line, "event", slice_of(event));
 }
 
-void logger_write(struct logger *l, enum log_level level, const char *format, ...)
+/* Under the lock: says how many lines were dropped, when there is room for that and `more` bytes. */
+static void push_dropped(struct logger *l, size_t more)
 {
-	char line[LOGGER_LINE];
-	size_t len;
-	int text;
-	va_list arguments;
+	struct log_line line;
+
+	if (!l->dropped || LOGGER_RING - l->count < sizeof line.at + more)
+		return;
+	begin(l, &line, LOG_WARN, "log_dropped");
+	log_line_number(&line, "lines", (int64_t)l->dropped);
+	log_line_end(&line);
+	push(l, line.at, line.len);
+	l->dropped = 0;
+}
+
+void logger_write(struct logger *l, enum log_level level, const char *event, const struct log_field *field)
+{
+	struct log_line line;
 
 	if (!logger_wants(l, level))
 		return;
-	len = write_prefix(line, sizeof line, level);
-	va_start(arguments, format);
-	text = vsnprintf(line + len, sizeof line - len - 1, format, arguments);
-	va_end(arguments);
-	if (text < 0)
-		return;
-	len = len + (size_t)text < sizeof line - 1 ? len + (size_t)text : sizeof line - 2;
-	line[len++] = '\n';
+	begin(l, &line, level, event);
+	for (; field && field->key; field++) {
+		if (field->text.at)
+			log_line_text(&line, field->key, field->text);
+		else
+			log_line_number(&line, field->key, field->number);
+	}
+	log_line_end(&line);
 
 	pthread_mutex_lock(&l->lock);
-	if (l->dropped && LOGGER_RING - l->count >= 2 * sizeof line) {
-		char note[LOGGER_LINE];
-		size_t start = write_prefix(note, sizeof note, LOG_WARN);
-
-		push(l, note, start + (size_t)snprintf(note + start, sizeof note - start, "event=log_dropped lines=%llu\n",
-		                                       (unsigned long long)l->dropped));
-		l->dropped = 0;
-	}
-	if (!l->dropped && LOGGER_RING - l->count >= len)
-		push(l, line, len);
+	push_dropped(l, line.len);
+	if (!l->dropped && LOGGER_RING - l->count >= line.len)
+		push(l, line.at, line.len);
 	else
 		l->dropped++;
 	pthread_cond_signal(&l->changed);
 	pthread_mutex_unlock(&l->lock);
-}
-
-static bool is_plain(struct slice text)
-{
-	static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._:@/+-";
-
-	for (size_t i = 0; i < text.len; i++)
-		if (!text.at[i] || !strchr(plain, text.at[i]))
-			return false;
-	return true;
-}
-
-const char *log_value(char out[LOG_VALUE_MAX], struct slice text)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t len = text.len < 256 ? text.len : 256;
-	char *to = out;
-
-	if (text.len && is_plain(text)) {
-		memcpy(out, text.at, len);
-		out[len] = '\0';
-		return out;
-	}
-	*to++ = '"';
-	for (const char *at = text.at; at < text.at + len; at++) {
-		unsigned char byte = (unsigned char)*at;
-
-		if (byte == '"' || byte == '\\') {
-			*to++ = '\\';
-			*to++ = (char)byte;
-		} else if (byte < 0x20 || byte == 0x7f) {
-			*to++ = '\\';
-			*to++ = 'x';
-			*to++ = hex[byte >> 4];
-			*to++ = hex[byte & 15];
-		} else {
-			*to++ = (char)byte;
-		}
-	}
-	*to++ = '"';
-	*to = '\0';
-	return out;
 }

@@ -100,6 +100,8 @@ static const struct option table[] = {
 	 "pages from there instead of the built-in ones"},
 	{"log-level", "LEVEL", TEXT, RUNNING, AT(log_level_name), 0, 0, "info",
 	 "error, warn, info or debug, to stderr"},
+	{"log-format", "FORMAT", TEXT, RUNNING, AT(log_format_name), 0, 0, "text",
+	 "text (key=value) or json, a line an event"},
 	{"core-dumps", NULL, FLAG, RUNNING, AT(core_dumps), 0, 0, NULL,
 	 "allows them, and debuggers: there are keys and messages in them"},
 	{"demo", NULL, FLAG, RUNNING, AT(demo), 0, 0, NULL,
@@ -373,18 +375,27 @@ static bool read_fsync(struct options *o, char *error, size_t size)
 	return true;
 }
 
-static bool read_log_level(struct options *o, char *error, size_t size)
+/* Which of the words it is; -1: none. */
+static int find_word(const char *text, const char *const *words, int count)
 {
-	static const char *const names[] = {"error", "warn", "info", "debug"};
+	for (int i = 0; i < count; i++)
+		if (strcmp(text, words[i]) == 0)
+			return i;
+	return -1;
+}
 
-	for (int i = 0; i < 4; i++) {
-		if (strcmp(o->log_level_name, names[i]) == 0) {
-			o->log_level = (enum log_level)i;
-			return true;
-		}
-	}
-	(void)snprintf(error, size, "pushsse: --log-level: '%s' is not error, warn, info or debug", o->log_level_name);
-	return false;
+static bool read_log_options(struct options *o, char *error, size_t size)
+{
+	static const char *const levels[] = {"error", "warn", "info", "debug"}, *const formats[] = {"text", "json"};
+	int level = find_word(o->log_level_name, levels, 4), format = find_word(o->log_format_name, formats, 2);
+
+	o->log_level = (enum log_level)level;
+	o->log_format = (enum log_format)format;
+	if (level < 0)
+		(void)snprintf(error, size, "pushsse: --log-level: '%s' is not error, warn, info or debug", o->log_level_name);
+	else if (format < 0)
+		(void)snprintf(error, size, "pushsse: --log-format: '%s' is not text or json", o->log_format_name);
+	return level >= 0 && format >= 0;
 }
 
 static void set_standards(struct options *o)
@@ -412,7 +423,7 @@ enum options_result options_read(struct options *o, int argc, char **argv, const
 	}
 	set_standards(o);
 	if (!read_environment(o, error, size) || !read_arguments(o, argc, argv, uid, error, size) ||
-	    !read_log_level(o, error, size) || !check_origins(o, error, size) || !read_fsync(o, error, size) ||
+	    !read_log_options(o, error, size) || !check_origins(o, error, size) || !read_fsync(o, error, size) ||
 	    !check_journal(o, error, size) || !read_proxies(o, error, size))
 		return OPTIONS_WRONG;
 	return *uid ? OPTIONS_TOKEN : OPTIONS_SERVE;

@@ -28,7 +28,7 @@ struct text_list {
 
 struct options {
 	const char *listen, *api_listen; /* address:port or unix:/path */
-	const char *secret_file, *api_key_file, *www, *log_level_name, *data_dir, *fsync, *user;
+	const char *secret_file, *api_key_file, *www, *log_level_name, *log_format_name, *data_dir, *fsync, *user;
 	char *secret, *api_key; /* PUSHSSE_SECRET and PUSHSSE_API_KEY: keys, one a line; from the environment only */
 	bool api_open, demo, core_dumps, selftest; /* selftest: under --demo too */
 	struct text_list cors_origin, trusted_proxy;
@@ -41,6 +41,7 @@ struct options {
 	int64_t history_count, max_streams, max_streams_per_uid, max_connections_per_ip, workers; /* 0 = by the machine */
 	int64_t socket_mode; /* of unix sockets; 0 = by the umask */
 	enum log_level log_level;
+	enum log_format log_format;
 	enum journal_sync sync; /* of --fsync, */
 	int64_t sync_interval;  /* ... in ms */
 };

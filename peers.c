@@ -103,8 +103,8 @@ static void tell(struct peers *p, struct ip ip, const char *reason)
 	if (p->logger) {
 		char text[NETWORK_TEXT];
 
-		logger_write(p->logger, LOG_WARN, "event=address_limited address=%s reason=%s", network_text(ip, text),
-		             reason);
+		logger_write(p->logger, LOG_WARN, "address_limited",
+		             LOG_FIELDS(log_text("address", network_text(ip, text)), log_text("reason", reason)));
 	}
 }
 

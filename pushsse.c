@@ -127,10 +127,10 @@ static bool open_journal(struct server *s, char *error, size_t size)
 		return false;
 	f = hub_figures(s->hub);
 	if (lost)
-		logger_write(s->logger, LOG_WARN, "event=journal_tail_cut bytes=%llu", (unsigned long long)lost);
-	logger_write(s->logger, LOG_INFO, "event=journal_read retained=%llu bytes=%llu ms=%lld",
-	             (unsigned long long)f.retained, (unsigned long long)f.retained_bytes,
-	             (long long)(clock_monotonic() - now));
+		logger_write(s->logger, LOG_WARN, "journal_tail_cut", LOG_FIELDS(log_number("bytes", (int64_t)lost)));
+	logger_write(s->logger, LOG_INFO, "journal_read",
+	             LOG_FIELDS(log_number("retained", (int64_t)f.retained), log_number("bytes", (int64_t)f.retained_bytes),
+	                        log_number("ms", clock_monotonic() - now)));
 	return true;
 }
 
@@ -138,8 +138,8 @@ static bool open_journal(struct server *s, char *error, size_t size)
 static void look_at_key_file(const struct server *s, const char *file)
 {
 	if (file && access(file, R_OK) != 0)
-		logger_write(s->logger, LOG_WARN, "event=key_file_unreadable file=\"%s\" reason=\"SIGHUP cannot read it again: %s\"",
-		             file, strerror(errno));
+		logger_write(s->logger, LOG_WARN, "key_file_unreadable",
+		             LOG_FIELDS(log_text("file", file), log_text("reason", strerror(errno))));
 }
 
 /*
@@ -159,7 +159,8 @@ static bool leave_root(const struct server *s, char *error, size_t size)
 		return false;
 	if (!o->core_dumps)
 		secrecy_begin();
-	logger_write(s->logger, LOG_INFO, "event=user uid=%lu gid=%lu", (unsigned long)user.uid, (unsigned long)user.gid);
+	logger_write(s->logger, LOG_INFO, "user",
+	             LOG_FIELDS(log_number("process_uid", (int64_t)user.uid), log_number("process_gid", (int64_t)user.gid)));
 	look_at_key_file(s, o->secret_file);
 	look_at_key_file(s, o->api_key_file);
 	return true;
@@ -185,15 +186,18 @@ static void log_started(const struct server *s, listeners_text text)
 {
 	static const char *const names[LISTENERS] = {"public", "api"};
 
-	logger_write(s->logger, LOG_INFO, "event=started version=%s workers=%u max_connections=%u max_streams=%u",
-	             PUSHSSE_VERSION, s->workers, s->max_connections, most_streams(s));
+	logger_write(s->logger, LOG_INFO, "started",
+	             LOG_FIELDS(log_text("version", PUSHSSE_VERSION), log_number("workers", s->workers),
+	                        log_number("max_connections", s->max_connections),
+	                        log_number("max_streams", most_streams(s))));
 	if (s->options->max_streams > most_streams(s))
-		logger_write(s->logger, LOG_WARN, "event=max_streams_lowered asked=%lld reason=\"descriptor limit\"",
-		             (long long)s->options->max_streams);
+		logger_write(s->logger, LOG_WARN, "max_streams_lowered",
+		             LOG_FIELDS(log_number("asked", s->options->max_streams), log_text("reason", "descriptor limit")));
 	if (geteuid() == 0)
-		logger_write(s->logger, LOG_WARN, "event=running_as_root reason=\"no --user was given\"");
+		logger_write(s->logger, LOG_WARN, "running_as_root", LOG_FIELDS(log_text("reason", "no --user was given")));
 	for (int i = 0; i < LISTENERS; i++)
-		logger_write(s->logger, LOG_INFO, "event=listening listener=%s address=%s", names[i], text[i]);
+		logger_write(s->logger, LOG_INFO, "listening",
+		             LOG_FIELDS(log_text("listener", names[i]), log_text("address", text[i])));
 }
 
 static bool open_workers(struct server *s, char *error, size_t size)
@@ -210,7 +214,8 @@ static bool open_workers(struct server *s, char *error, size_t size)
 			(void)snprintf(error, size, "cannot make worker %u: %s", i, strerror(errno));
 	}
 	if (good && !(keys.secrets->locked && (!keys.api || keys.api->locked)))
-		logger_write(s->logger, LOG_DEBUG, "event=keys_not_locked reason=\"no mlock(): they may be swapped out\"");
+		logger_write(s->logger, LOG_DEBUG, "keys_not_locked",
+		             LOG_FIELDS(log_text("reason", "no mlock(): they may be swapped out")));
 	keys_release(&keys);
 	return s->worker && good;
 }
@@ -223,14 +228,14 @@ static void reload_keys(struct server *s)
 	struct keys keys;
 
 	if (!keys_reload(&keys, s->options, error, sizeof error)) {
-		logger_write(s->logger, LOG_ERROR, "event=reload_failed reason=\"%s\"", error);
+		logger_write(s->logger, LOG_ERROR, "reload_failed", LOG_FIELDS(log_text("reason", error)));
 		return;
 	}
 	for (unsigned i = 0; i < s->workers; i++)
 		worker_reload(&s->worker[i], keys.secrets ? keyring_hold(keys.secrets) : NULL,
 		              keys.api ? keyring_hold(keys.api) : NULL);
 	keys_release(&keys);
-	logger_write(s->logger, LOG_INFO, "event=reloaded");
+	logger_write(s->logger, LOG_INFO, "reloaded", NULL);
 }
 
 static bool run_workers(struct server *s)
@@ -246,7 +251,7 @@ static bool run_workers(struct server *s)
 static void begin_drain(struct server *s, const struct supervisor *supervisor)
 {
 	supervisor_tell_stopping(supervisor);
-	logger_write(s->logger, LOG_INFO, "event=draining streams=%lu", (unsigned long)hub_presence(s->hub).streams);
+	logger_write(s->logger, LOG_INFO, "draining", LOG_FIELDS(log_number("streams", hub_presence(s->hub).streams)));
 	atomic_store(&s->draining, clock_monotonic());
 	for (unsigned i = 0; i < s->workers; i++)
 		worker_wake(&s->worker[i]);
@@ -321,7 +326,7 @@ static int serve(const struct options *o)
 		secrecy_begin();
 	supervisor_read(&supervisor);
 	block_signals(&signals);
-	s.logger = logger_open(o->log_level);
+	s.logger = logger_open(o->log_level, o->log_format);
 	good = s.logger && listeners_inherit(&s, &supervisor, text, error, sizeof error) && /* before it opens anything */
 	       raise_descriptor_limit(&s) && open_peers(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
 	       open_workers(&s, error, sizeof error) && listeners_open(&s, false, text, error, sizeof error) &&
@@ -339,7 +344,7 @@ static int serve(const struct options *o)
 		for (unsigned i = 0; i < s.workers; i++)
 			(void)pthread_join(s.worker[i].thread, NULL);
 		let_signals_end();
-		logger_write(s.logger, LOG_INFO, "event=stopped");
+		logger_write(s.logger, LOG_INFO, "stopped", NULL);
 	}
 	close_server(&s);
 	return good ? EXIT_SUCCESS : complain(EXIT_FAILURE, error);

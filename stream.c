@@ -83,28 +83,26 @@ static void add_busy(struct buffer *out, struct conn *c, const char *reason, int
 
 /* ---- the end of one */
 
-/* One line: what happened to which stream; `more` is what else there is to say. */
-static void log_stream(const struct conn *c, enum log_level level, const char *event, const char *more)
+/* One line: what happened to which stream, and why, when there is something to say. */
+static void log_stream(const struct conn *c, enum log_level level, const char *event, const char *reason)
 {
 	struct logger *logger = c->worker->server->logger;
 	const unsigned char *t = c->token_tag;
+	char hash[2 * sizeof c->token_tag + 1];
 
-	if (logger_wants(logger, level)) {
-		char uid[LOG_VALUE_MAX];
-
-		logger_write(logger, level, "event=%s uid=%s token_hash=%02x%02x%02x%02x%s", event,
-		             log_value(uid, audience_name(c->reader.own[0].audience)), t[0], t[1], t[2], t[3], more);
-	}
+	if (!logger_wants(logger, level))
+		return;
+	(void)snprintf(hash, sizeof hash, "%02x%02x%02x%02x", t[0], t[1], t[2], t[3]);
+	logger_write(logger, level, event,
+	             LOG_FIELDS(log_slice("uid", audience_name(c->reader.own[0].audience)), log_text("token_hash", hash),
+	                        reason ? log_text("reason", reason) : log_none()));
 }
 
 static void log_end(const struct conn *c, enum close_reason reason)
 {
-	char more[64];
-
 	count_add(&c->worker->counters.closed[reason], 1);
-	(void)snprintf(more, sizeof more, " reason=%s", close_reason_name(reason));
 	log_stream(c, reason == CLOSE_LAG || reason == CLOSE_SEND_TIMEOUT || reason == CLOSE_MEMORY ? LOG_WARN : LOG_INFO,
-	           c->reader.poll ? "poll_closed" : "stream_closed", more);
+	           c->reader.poll ? "poll_closed" : "stream_closed", close_reason_name(reason));
 }
 
 /*
@@ -450,7 +448,7 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 		c->until = request->until;
 	memcpy(c->token_tag, request->token_tag, sizeof c->token_tag);
 	count_add(&c->worker->counters.count[COUNT_STREAMS], 1);
-	log_stream(c, LOG_INFO, "stream_opened", "");
+	log_stream(c, LOG_INFO, "stream_opened", NULL);
 	conn_bound_send_buffer(c);
 	conn_enter(c, CONN_STREAMING);
 	if (c->state == CONN_STREAMING)

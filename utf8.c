@@ -57,6 +57,11 @@ static size_t ascii_words(const unsigned char *at, size_t left)
 	return done;
 }
 
+size_t utf8_sequence(struct slice text)
+{
+	return sequence_length((const unsigned char *)text.at, text.len);
+}
+
 bool utf8_is_valid(struct slice text)
 {
 	const unsigned char *at = (const unsigned char *)text.at;

@@ -11,7 +11,7 @@ const quiet = ['--first-ping', '30s', '--heartbeat', '30s'];
 const free = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
 
 const OPTIONS = ['--listen', '--api-listen', '--socket-mode', '--user', '--core-dumps', '--secret-file', '--api-key-file', '--api-open', '--history-ttl', '--history-count', '--history-bytes', '--data-dir', '--fsync', '--journal-bytes',
-  '--cors-origin', '--max-lag', '--max-age', '--log-level', '--heartbeat', '--first-ping', '--retry', '--send-timeout', '--request-timeout',
+  '--cors-origin', '--max-lag', '--max-age', '--log-level', '--log-format', '--heartbeat', '--first-ping', '--retry', '--send-timeout', '--request-timeout',
   '--idle-timeout', '--max-streams', '--max-streams-per-uid', '--max-connections-per-ip', '--trusted-proxy', '--max-message', '--workers', '--drain', '--www', '--demo', '--help', '--version'];
 
 // It ends with one line on stderr that names what is wrong, and that holds no secret.
@@ -40,7 +40,7 @@ test('an unknown or malformed option ends with 2 and one line that names it', as
     ['--nonsense'], ['--secret', SECRET], ['--api-key', KEY], ['-x'], ['stray'], ['--listen'], ['--listen', 'nonsense'], ['--socket-mode', '0'], ['--socket-mode', '688'], ['--socket-mode', '1777'], ['--socket-mode', 'u+w'], ['--listen', '127.0.0.1:99999'],
     ['--listen', 'unix:'], ['--api-listen', ':'], ['--heartbeat', 'soon'], ['--heartbeat', '-1s'], ['--heartbeat', '5parsecs'], ['--heartbeat', ''],
     ['--heartbeat', '99999999999999999999d'], ['--max-streams', 'many'], ['--max-streams', '-1'], ['--history-bytes', '1X'], ['--max-message', '1.5.2M'],
-    ['--workers', '0'], ['--workers', '1000000'], ['--history-count', '1k k'], ['--log-level', 'shout'], ['--cors-origin', 'no-origin'], ['--demo', 'stray'],
+    ['--workers', '0'], ['--workers', '1000000'], ['--history-count', '1k k'], ['--log-level', 'shout'], ['--log-format', 'xml'], ['--cors-origin', 'no-origin'], ['--demo', 'stray'],
   ]) await complains([option, ...value], secrets, new RegExp(option === '--demo' ? 'stray' : option), 2);
 });
 

@@ -32,7 +32,7 @@ test('--user leaves root for good, with every group, and owns what it makes', as
   for (const set of ['CapPrm', 'CapEff', 'CapAmb']) assert.match(status(server, set), /^0+$/, set);
   for (const task of readdirSync(`/proc/${server.child.pid}/task`))
     assert.match(readFileSync(`/proc/${server.child.pid}/task/${task}/status`, 'utf8'), /^Uid:\t65534\t65534\t65534\t65534$/m, 'every thread');
-  assert.match(server.log, /event=user uid=65534 gid=65534\n/);
+  assert.match(server.log, /event=user process_uid=65534 process_gid=65534\n/);
   assert.doesNotMatch(server.log, /level=warn/);
   assert.deepEqual([mode(data), ...owner(data)], ['700', NOBODY, NOBODY]);
   assert.equal((await server.publish({ to: 'u', content: 'x' })).status, 'offline');
@@ -60,7 +60,7 @@ test('keys that only root can read: it starts, says what SIGHUP will miss, and k
   const home = house(t, 0o600);
   const server = await serve({ args: ['--user', 'nobody', '--secret-file', path.join(home, 'secret'), '--api-key-file', path.join(home, 'api-key')] }, t);
   for (const name of ['secret', 'api-key'])
-    await eventually(() => server.log.includes(`level=warn event=key_file_unreadable file="${path.join(home, name)}"`), 'it warns');
+    await eventually(() => server.log.includes(`level=warn event=key_file_unreadable file=${path.join(home, name)} `), 'it warns');
   server.child.kill('SIGHUP');
   await eventually(() => /event=reload_failed .*Permission denied/.test(server.log), 'it says so');
   await server.publish({ content: 'the old key goes on' });

@@ -89,7 +89,7 @@ export class Server {
   }
 
   async ready() {
-    const address = (listener) => new RegExp(`listener=${listener} address=(\\S+)`).exec(this.log)?.[1];
+    const address = (listener) => new RegExp(`listener"?[=:]"?${listener}"?[ ,]"?address"?[=:]"?([^\\s",]+)`).exec(this.log)?.[1];
     await eventually(() => this.exited !== undefined || (address('public') && address('api')), `ready: ${this.log}`);
     assert.equal(this.exited, undefined, `it ended with ${this.exited}: ${this.log}`);
     this.public = address('public');
