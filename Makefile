@@ -43,6 +43,16 @@ all: $(PROGRAM)
 $(PROGRAM): $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
 
+# Unless CFLAGS are given: what makes an error harder to use, as far as the compiler knows it.
+ifeq ($(origin CFLAGS),file)
+-include $(BUILD)/hardening.mk
+endif
+
+$(BUILD)/hardening.mk: hardening.sh
+	@mkdir -p $(BUILD)
+	sh hardening.sh '$(CC)' '$(CFLAGS)' > $@.part
+	mv $@.part $@
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(BUILD)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<

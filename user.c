@@ -106,17 +106,6 @@ bool user_find(struct user *u, const char *text, const struct user_files *files,
 	return found;
 }
 
-/* Theirs, and its entry in the directory above on the disk. */
-static bool hand_over(int directory, const struct user *u)
-{
-	int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool done = parent >= 0 && fchown(directory, u->uid, u->gid) == 0 && fsync(parent) == 0;
-
-	if (parent >= 0)
-		(void)close(parent); /* nothing was written through it */
-	return done;
-}
-
 bool user_make_directory(const struct user *u, const char *path, char *error, size_t size)
 {
 	bool made = mkdir(path, S_IRWXU) == 0;
@@ -125,7 +114,7 @@ bool user_make_directory(const struct user *u, const char *path, char *error, si
 	if (!made && errno == EEXIST)
 		return true;
 	fd = made ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-	made = fd >= 0 && hand_over(fd, u);
+	made = fd >= 0 && fchown(fd, u->uid, u->gid) == 0;
 	if (!made)
 		(void)snprintf(error, size, "%s: %s", path, strerror(errno));
 	if (fd >= 0)

@@ -49,6 +49,7 @@ install_missing() {
 need_command gcc gcc
 need_command clang clang
 need_command make make
+need_command readelf binutils
 need_command clang-tidy clang-tidy
 need_command cppcheck cppcheck
 need_command curl curl
