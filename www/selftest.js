@@ -18,6 +18,7 @@ let token = hash.get("token") || "";
 /* ms, but where it says otherwise */
 const BEAT = Math.max(100, 250 * scale);  /* between the events that show whether bytes arrive when they are sent */
 const BEATS = 12;
+const GAP = 1000;                         /* of silence where messages come all the time: more is not chance */
 const CALM = 2000;                        /* hello, so long nothing, one event */
 const GRACE = Math.max(1500, 3000 * scale); /* for an answer that is late, though not lost */
 const STEPS = [20, 35, 65, 100, 130].map(function (s) { return s * 1000 * scale; }); /* a little more than what is usual */
@@ -399,6 +400,17 @@ function pings(stream) {
 	return stream.blocks.filter(function (block) { return block.event === "pushsse.ping"; });
 }
 
+/* What the site publishes to everyone meanwhile. It takes the place of pings, which come only when nothing else does. */
+function messages(stream) {
+	return stream.blocks.filter(function (block) { return block.event ? !block.event.startsWith("pushsse.") : block.data; });
+}
+
+/* The longest time for which nothing arrived, from its head up to its end or to now. */
+function longestGap(stream) {
+	const times = [stream.answered].concat(stream.blocks.map(function (block) { return block.at; }), stream.ended || now());
+	return Math.max.apply(null, times.slice(1).map(function (at, n) { return at - times[n]; }));
+}
+
 /* A line of time with a mark for each event sent (about then), and a dot for each as it arrived. */
 function showStrip(stream) {
 	if (!stream.blocks.length) return;
@@ -416,6 +428,7 @@ async function instant() {
 	const calm = listen("&heartbeat=" + CALM, {});
 	await until(function () { return busy.ended || pings(busy).length >= BEATS; }, BEAT * BEATS + GRACE);
 	const ended = busy.ended;
+	busy.gap = longestGap(busy);
 	busy.close();
 	await until(function () { return calm.ended || pings(calm).length || !busy.hello; }, Math.max(0, calm.asked + CALM + GRACE - now()));
 	const stuck = !busy.answered && !calm.answered && !isPoll(await ask("&wait=0", GRACE));
@@ -450,19 +463,27 @@ function judgeInstant(busy, calm, stuck) {
 	const gaps = beats.slice(1).map(function (block, n) { return block.at - beats[n].at; });
 	const together = gaps.filter(function (gap) { return gap < BEAT / 2; }).length; /* the server never sends them so close */
 	const uneven = together * 4 >= gaps.length;
+	const others = messages(busy).length;
 	/* What waits for the next event waits longer on the stream whose next event is far. */
 	const behind = (calm.helloAt || Infinity) - calm.asked - (busy.helloAt - busy.asked);
 	if (stuck) {
 		judge("instant", "bad", "no connection", "No connection was free for a stream. Close other tabs of this site, and run the test again.");
-	} else if (!beats.length) {
+	} else if (others && beats.length < BEATS && busy.gap > Math.max(GAP, 4 * BEAT)) {
+		judge("instant", "bad", "in bursts", ["pushsse is never silent for longer than " + spell(BEAT) + " here, and sent " + others +
+			" messages of the site too; yet for " + spell(busy.gap) + " nothing arrived. A proxy gathers them in a buffer."], "held");
+	} else if (!beats.length && !others) {
 		judge("instant", "bad", "held back", ["Within " + spell(BEAT * BEATS + GRACE) + " nothing of a stream arrived" +
 			(busy.hello ? " but its first event" : busy.answered ? " but its head" : ", not even its head") +
 			". A proxy gathers the answer in a buffer before it passes it on, or waits for its end.", "A browser shows messages far too late, or never."], "held");
-	} else if (together * 2 >= gaps.length || beats.length < 4) {
+	} else if (!others && (together * 2 >= gaps.length || beats.length < 4)) {
 		judge("instant", "bad", "in bursts", ["Events that are sent one by one, each " + spell(BEAT) + ", arrive in bursts: " + beats.length + " of " + BEATS +
 			" arrived in time, " + together + " of them together with the one before. A proxy gathers them in a buffer."], "held");
-	} else if (behind > (CALM - BEAT) / 2 || (!calm.ended && !pings(calm).length)) {
+	} else if (behind > (CALM - BEAT) / 2 || (!calm.ended && !pings(calm).length && !messages(calm).length)) {
 		judge("instant", "bad", "one behind", "An event arrives only when the next one is sent. Kaspersky is known for this; so are filters that look into TLS.", "held");
+	} else if (others) {
+		judge("instant", "good", "at once", "The site published meanwhile, so " + others + " messages came in the place of pings. " +
+			"Nothing was held back for longer than " + spell(busy.gap) + ". The stream began " + spell(busy.helloAt - busy.asked) + " after it was asked for.");
+		return true;
 	} else {
 		judge("instant", uneven ? "note" : "good", uneven ? "unevenly" : "at once", ["Of " + beats.length + " events, one each " + spell(BEAT) + ", " +
 			(together ? "all but " + together : "each") + " arrived by itself. The stream began " + spell(busy.helloAt - busy.asked) + " after it was asked for.",

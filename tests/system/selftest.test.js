@@ -150,8 +150,8 @@ const statesOf = (checks) => Object.fromEntries(Object.entries(checks).map(([id,
 const allGood = { reach: 'good', version: 'good', instant: 'good', coding: 'good', resume: 'good', silence: 'good', age: 'good', poll: 'good' };
 
 // A proxy that passes bytes on in its own way: nginx cannot do these.
-async function oddProxy(t, pass, headers = {}) {
-  const [host, port] = server.public.split(':');
+async function oddProxy(t, pass, headers = {}, to = server) {
+  const [host, port] = to.public.split(':');
   const proxy = http.createServer((request, answer) => {
     const upstream = http.request({ host, port, path: request.url, headers: request.headers }, (from) => {
       answer.writeHead(from.statusCode, { ...from.headers, ...headers });
@@ -171,6 +171,26 @@ async function oddProxy(t, pass, headers = {}) {
 // At the same time, since most of it is waiting.
 describe('the self-test', { concurrency: 3 }, () => {
   // A page that looks good must not be right by chance: what it says is checked in the other tests.
+  test('while the site publishes to everyone: no proxy is blamed for that, and one that buffers is', async (t) => {
+    let going = true, publishing;
+    atEnd(t, () => ((going = false), publishing)); // before the server ends
+    const own = await serve({ args: ['--selftest'] }, t);
+    publishing = (async () => { while (going) await own.publish({ content: 'news' }), await new Promise((resolve) => setTimeout(resolve, 40)); })();
+    const page = await start(t, `http://${own.public}/selftest`);
+    const checks = await verdicts(page, null, { steady: true });
+    assert.deepEqual([checks.instant.state, checks.resume.state, checks.poll.state], ['good', 'good', 'good'], JSON.stringify(checks));
+    assert.match(checks.instant.words, /\d+ messages came in the place of pings/);
+    assert.equal(checks.silence.state, 'note');
+    const buffers = await oddProxy(t, (from, answer) => { // all that came within two seconds together
+      const kept = [];
+      from.on('data', (bytes) => kept.push(bytes));
+      const timer = setInterval(() => kept.length && answer.write(Buffer.concat(kept.splice(0))), 2_000);
+      answer.on('close', () => clearInterval(timer));
+    }, {}, own);
+    const { instant } = await verdicts(await start(t, buffers), 'instant');
+    assert.deepEqual([instant.state, instant.value], ['bad', 'in bursts'], instant.words);
+  });
+
   test('straight: all is good, but HTTP/1.1 has six connections', async (t) => {
     const page = await start(t, `http://${server.public}/selftest`);
     await eventually(async () => (await page.locator('#silence').getAttribute('data-state')) === 'running', 'the silences');
