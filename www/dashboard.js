@@ -530,14 +530,17 @@ function showPeople(people) {
 	const focused = document.activeElement && document.activeElement.closest("#online tr");
 
 	if (rows.length === people.length && people.every(([uid], i) => rows[i].uid === uid)) {
-		people.forEach(([, streams], i) => show(rows[i].children[1], whole(streams)));
+		people.forEach(([, streams], i) => showStreams(rows[i], streams));
 	} else {
 		body.textContent = "";
 		for (const [uid, streams] of people) {
 			const row = make(body, "tr");
 			row.uid = uid;
-			make(make(row, "td"), "bdi", uid);
-			make(row, "td", whole(streams), "number");
+			const name = make(row, "td");
+			make(name, "bdi", uid);
+			make(name, "small", "not online", "note");
+			make(row, "td", "", "number");
+			showStreams(row, streams);
 			const button = make(make(row, "td"), "button", "Kick", "quiet");
 			button.type = "button";
 			button.setAttribute("aria-label", "Kick " + uid);
@@ -549,6 +552,12 @@ function showPeople(people) {
 	show($("nobody"), prefix ? "Nobody whose uid begins so." : after ? "Nobody after these." : "Nobody is online.");
 	$("first").disabled = after === prefix;
 	$("next").disabled = next === null;
+}
+
+// Who is asked for by name is listed when he is away, too: his tokens can be refused.
+function showStreams(row, streams) {
+	row.querySelector("small").hidden = streams > 0;
+	show(row.children[1], whole(streams));
 }
 
 function forgetPeople() {

@@ -95,6 +95,7 @@ test('pages, and search by a uid or how it begins', async (t) => {
   await expectPeople(page, expected(['é']));
   await search('nobody');
   await expectPeople(page, [['nobody', '0']]); // who is away can be kicked too: the tokens are refused
+  assert.equal(await page.locator('#online tr').innerText().then((text) => /not online/.test(text)), true);
   await page.getByRole('button', { name: 'Kick nobody' }).click();
   await page.click('#kick-yes');
   await shows(page, '#result', /^nobody was disconnected: 0 streams closed\.$/);

@@ -73,7 +73,7 @@ export async function open(server, options) {
 }
 
 // [[uid, streams]...] as they stand in the table.
-export const people = (page) => page.locator('#online tr').evaluateAll((rows) => rows.map(({ children }) => [children[0].textContent, children[1].textContent]));
+export const people = (page) => page.locator('#online tr').evaluateAll((rows) => rows.map(({ children }) => [children[0].firstChild.textContent, children[1].textContent]));
 export const expectPeople = (page, expected) =>
   eventually(async () => JSON.stringify(await people(page)) === JSON.stringify(expected), `${expected.length} people`).catch(async () =>
     assert.deepEqual(await people(page), expected));
