@@ -142,6 +142,26 @@ test('a tab that is opened behind another pauses like one that was left', async 
   await server.settled('42', 0);
 });
 
+test('a page in the back-forward cache holds no stream, and comes back as it was, with what it has missed', async (t) => {
+  const server = await serve({ args: quick }, t);
+  const at = await site(t, server);
+  const chromium = await Chromium.launch(t);
+  for (const share of [false, true]) {
+    const tab = await openTab(chromium, at, { pauseHidden: false, share });
+    await tab.until('push.readyState === 1');
+    await tab.evaluate("addEventListener('pageshow', (e) => (restored = e.persisted))");
+    await tab.send('Page.navigate', { url: 'data:text/html,elsewhere' });
+    await server.settled('42', 0);
+    await server.publish({ to: '42', content: 'meanwhile' });
+    const { entries } = await tab.send('Page.getNavigationHistory');
+    void tab.send('Page.navigateToHistoryEntry', { entryId: entries.at(-2).id });
+    await eventually(() => tab.evaluate('restored').catch(() => false), 'restored');
+    await tab.until('messages.join() === "meanwhile"');
+    await tab.close();
+    await server.settled('42', 0);
+  }
+});
+
 test('four tabs share one connection; the leader is closed, then frozen, then reloaded: each gets each message once', async (t) => {
   const server = await serve({ args: quick }, t);
   const at = await site(t, server);
@@ -181,6 +201,29 @@ test('four tabs share one connection; the leader is closed, then frozen, then re
   await leader(rest);
   await some(1);
   for (const tab of rest) await tab.until('messages.at(-1) === "100"');
+  await server.settled('42', 1);
+});
+
+test('a leader that crashes is followed by another, and nothing is lost or doubled', async (t) => {
+  const server = await serve({ args: quick }, t);
+  const at = await site(t, server);
+  const chromium = await Chromium.launch(t);
+  const tabs = [];
+  for (let i = 0; i < 3; i++) {
+    tabs.push(await openTab(chromium, at, { share: true, pauseHidden: false }));
+    await tabs[i].until(`push.transport === "${i ? 'shared' : 'sse'}"`);
+  }
+  let n = 0;
+  const some = async (count) => {
+    for (; count; count--) await server.publish({ to: '42', content: String(n++) });
+  };
+  await some(20);
+  void tabs[0].send('Page.crash').catch(() => {});
+  await some(20);
+  for (const tab of tabs.slice(1)) {
+    await tab.until('messages.length >= 40');
+    assert.deepEqual(await tab.evaluate('messages'), numbers(40));
+  }
   await server.settled('42', 1);
 });
 
