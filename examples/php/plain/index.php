@@ -6,16 +6,19 @@ $_SESSION['uid'] = $_SESSION['uid'] ?? (string) random_int(1, 999999); // in pla
 $_SESSION['form'] = $_SESSION['form'] ?? bin2hex(random_bytes(16));
 ?>
 <!doctype html>
+<html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>pushsse</title>
-<p>You are <b id="uid"><?= htmlspecialchars($_SESSION['uid']) ?></b>, <span id="state">not connected</span>.</p>
+<p>You are <b id="uid"><?= htmlspecialchars($_SESSION['uid']) ?></b>, <span id="state" role="status">not connected</span>.</p>
 <form>
   <input type="hidden" name="form" value="<?= $_SESSION['form'] ?>">
-  <input name="to" placeholder="uid, or empty for all">
-  <input name="text" placeholder="text" required>
-  <button>Send</button> <span id="said"></span>
+  <label>To <input name="to" placeholder="uid, or empty for all"></label>
+  <label>Text <input name="text" required></label>
+  <button>Send</button> <span id="said" role="status"></span>
 </form>
-<ul id="messages"></ul>
+<ul id="messages" aria-live="polite"></ul>
 <script src="<?= htmlspecialchars(substr(EVENTS, 0, strrpos(EVENTS, '/')) . '/pushsse.js') ?>"></script>
 <script>
 const push = new PushSSE(<?= json_encode(EVENTS) ?>, {
