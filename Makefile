@@ -25,7 +25,7 @@ STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
 START = options address random user secrecy supervisor keys demo listeners
 CLIENTS = logger peers
-SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics pages route conn conn_set \
+SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
 	acceptor worker
 SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
 PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js \

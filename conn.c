@@ -16,8 +16,7 @@ enum {
 	RECEIVE_MIN = 2048,        /* bytes of room for one recv(), when nothing says that more will come */
 	RECEIVE_MAX = 256 * 1024,
 	SEND_BUFFER = 256 * 1024,  /* bytes of a stream's socket; the system may double it */
-	DISCARD_MS = 2000,         /* for which a refused client may go on sending before it is cut */
-	BODY_EXTRA = 64 * 1024     /* bytes that a body may have beyond three times --max-message, the worst of encodings */
+	DISCARD_MS = 2000          /* for which a refused client may go on sending before it is cut */
 };
 
 static void count_state(const struct conn *c, int by)
@@ -41,24 +40,10 @@ struct conn *conn_new(struct worker *w, const struct arrival *a)
 	return c;
 }
 
-void conn_drop_exchange(struct conn *c)
-{
-	struct exchange *x = c->exchange;
-
-	if (!x)
-		return;
-	buffer_free(&x->in);
-	buffer_free(&x->out);
-	buffer_free(&x->cors);
-	free(x->request);
-	free(x);
-	c->exchange = NULL;
-}
-
 void conn_free(struct conn *c)
 {
 	hub_unsubscribe(c->worker->server->hub, &c->reader, false, c->worker->now);
-	conn_drop_exchange(c);
+	exchange_drop(c);
 	peers_leave(c->worker->server->peers, c->peer, c->worker->now);
 	(void)close(c->fd); /* nothing is left to be done about an error */
 	free(c);
@@ -163,18 +148,6 @@ bool conn_has_left(struct conn *c)
 
 /* ---- requests in */
 
-static bool begin_exchange(struct conn *c)
-{
-	struct exchange *x = calloc(1, sizeof *x);
-
-	if (!x)
-		return false;
-	x->in.max = HTTP_HEAD_MAX + 3 * (size_t)c->worker->server->options->max_message + BODY_EXTRA + RECEIVE_MAX;
-	x->in.secret = HTTP_HEAD_MAX; /* keys and tokens are in the head */
-	c->exchange = x;
-	return true;
-}
-
 /* Room for the next recv(): what is missing of the body, when that is known. */
 static size_t room_wanted(const struct exchange *x)
 {
@@ -187,13 +160,29 @@ static size_t room_wanted(const struct exchange *x)
 	return missing < RECEIVE_MIN ? RECEIVE_MIN : missing > RECEIVE_MAX ? RECEIVE_MAX : missing;
 }
 
+/*
+ * There is no room for its request. As long as the head is not there it may be one for a stream, and to an EventSource any
+ * status would be final: then the connection is closed without a word.
+ */
+static void turn_away(struct conn *c)
+{
+	if (c->listener == LISTENER_API || c->exchange->head) {
+		answer_error(c, REFUSED_TOO_MANY_REQUESTS);
+		if (c->state == CONN_DISCARDING)
+			exchange_drop(c);
+		return;
+	}
+	count_refusal(&c->worker->counters, REFUSED_TOO_MANY_REQUESTS);
+	conn_close(c);
+}
+
 static void receive(struct conn *c)
 {
 	struct exchange *x = c->exchange;
 	ssize_t n;
 
 	if (!x) {
-		if (!begin_exchange(c)) {
+		if (!exchange_begin(c)) {
 			conn_close(c);
 			return;
 		}
@@ -204,6 +193,10 @@ static void receive(struct conn *c)
 		conn_close(c);
 		return;
 	}
+	if (!exchange_charge(c) && x->in.len) { /* the first bytes are taken in any case, and mostly tell what it wants */
+		turn_away(c);
+		return;
+	}
 	n = recv(c->fd, x->in.at + x->in.len, x->in.cap - x->in.len, 0);
 	if (n > 0) {
 		x->in.len += (size_t)n;
@@ -211,7 +204,7 @@ static void receive(struct conn *c)
 	} else if (says_gone(n)) {
 		conn_close(c);
 	} else if (!x->in.len) {
-		conn_drop_exchange(c);
+		exchange_drop(c);
 	}
 }
 
@@ -237,23 +230,16 @@ static enum progress read_head(struct conn *c)
 	}
 	length = http_parse_request(x->in.at, x->in.len, x->request);
 	x->parsed = x->in.at;
-	if (length == 0)
-		return MORE_TO_COME;
-	if (length < 0) {
+	if (length <= 0) { /* a slow client's head does not hold what is read anew then */
 		free(x->request);
 		x->request = NULL;
-		return refuse(c, -length);
+		return length < 0 ? refuse(c, -length) : MORE_TO_COME;
 	}
 	x->head = (size_t)length;
 	x->keep_alive = x->request->keep_alive;
 	x->head_only = slice_is(x->request->method, "HEAD");
 	x->whole = !x->request->chunked && x->request->content_length <= 0;
 	return route_admit(c) ? COMPLETE : ANSWERED;
-}
-
-static size_t body_max(const struct conn *c)
-{
-	return 3 * (size_t)c->worker->server->options->max_message + BODY_EXTRA;
 }
 
 /* Decodes what has come of a chunked body, in its place. 1: all of it; 0: more to come; less: minus a status. */
@@ -292,7 +278,7 @@ static enum progress read_body(struct conn *c)
 		x->body = x->request->content_length > 0 ? (size_t)x->request->content_length : 0;
 		done = x->in.len - x->head >= x->body;
 	}
-	if (x->body > body_max(c))
+	if (x->body > exchange_body_max(c))
 		return refuse(c, 413);
 	if (!done && x->request->expect_continue && !x->continued)
 		go_on(c);
@@ -317,22 +303,10 @@ void conn_process(struct conn *c)
 		route_handle(c);
 	}
 	if (c->state == CONN_READING && c->exchange && !c->exchange->in.len)
-		conn_drop_exchange(c);
+		exchange_drop(c);
 }
 
 /* ---- answers out */
-
-void conn_put_by(struct conn *c)
-{
-	struct exchange *x = c->exchange;
-
-	buffer_consume(&x->in, x->head + x->body);
-	if (!x->in.len)
-		buffer_free(&x->in);
-	free(x->request);
-	x->request = NULL;
-	x->head = x->body = 0;
-}
 
 /* The answer is out: on to the next request, or to the end. */
 static void finish_answer(struct conn *c)
@@ -342,10 +316,7 @@ static void finish_answer(struct conn *c)
 	c->served = true;
 	c->since = c->worker->now;
 	if (x->keep_alive && x->whole) {
-		conn_put_by(c);
-		buffer_free(&x->out);
-		buffer_free(&x->cors);
-		*x = (struct exchange){.in = x->in};
+		exchange_renew(c);
 		if (c->proxied) { /* the next one may be from somewhere else */
 			peers_leave(c->worker->server->peers, c->peer, c->worker->now);
 			c->peer = NULL;
@@ -378,6 +349,7 @@ static void flush(struct conn *c)
 
 void conn_answer(struct conn *c)
 {
+	(void)exchange_charge(c); /* it is there now: others will have to wait for the room */
 	if (c->exchange->out.failed) {
 		conn_close(c);
 		return;

@@ -9,8 +9,8 @@
 #ifndef CONN_H
 #define CONN_H
 
-#include "buffer.h"
 #include "counters.h"
+#include "exchange.h"
 #include "http.h"
 #include "hub.h"
 #include "server.h"
@@ -36,26 +36,6 @@ enum conn_state {
 	CONN_DISCARDING, /* hot: until the client has read the answer and closes, so that no RST destroys it (RFC 9112 9.6) */
 	CONN_CLOSED,     /* in no set: to be reaped */
 	CONN_STATES
-};
-
-/* What there is of a connection while requests come and answers go. */
-struct exchange {
-	struct buffer in, out;       /* `in` begins with the request under way; `out` from `sent` on is still to go */
-	size_t sent;
-	size_t head;                 /* bytes of the request's head; 0 until it is there whole */
-	size_t body;                 /* bytes of its body, decoded, that lie behind the head */
-	struct http_chunks chunks;
-	struct http_request *request; /* its slices point into `in`; NULL before the head is there and after it was handled */
-	const struct route *route;   /* NULL until it is known */
-	struct buffer cors;          /* header lines for the answer, by the request's origin */
-	const char *parsed;          /* where the buffer was when its head was parsed */
-	bool continued;              /* 100 Continue was sent */
-	bool whole;                  /* the request has arrived to its end */
-	bool keep_alive;             /* after this answer */
-	bool head_only;              /* HEAD: the answer goes without its body */
-	struct publishing publishing;
-	void (*settle)(struct conn *c); /* answers when publishing is done */
-	atomic_bool published;       /* publishing is done: its result is there */
 };
 
 /* Does a stream want pushsse.online events? */
@@ -123,12 +103,8 @@ void conn_close(struct conn *c);
 void conn_answer(struct conn *c);
 /* Handles the requests that have arrived whole, as long as it reads. */
 void conn_process(struct conn *c);
-/* The request has been handled but for its answer, which comes later: gives back what is no longer needed. */
-void conn_put_by(struct conn *c);
 /* Bounds what the system holds for a stream, so that what a slow reader takes is seen in steps of that. */
 void conn_bound_send_buffer(const struct conn *c);
-/* Gives the exchange back. */
-void conn_drop_exchange(struct conn *c);
 
 /* Writes at once. Answers how many bytes were taken, 0 when none can be; -1 when the connection is gone. */
 ssize_t conn_send(struct conn *c, const struct iovec *iov, size_t count);

@@ -55,8 +55,13 @@ static void answer_events(struct conn *c, enum reset reset)
 	struct events e = {0};
 	struct buffer body = {0};
 	uint64_t bound = hub_seq(hub_of(c));
-	bool more = take_events(c, bound, &e);
+	bool more;
 
+	if (!exchange_charge(c)) { /* nothing is lost: only the next request's position acknowledges */
+		answer_error(c, REFUSED_TOO_MANY_REQUESTS);
+		return;
+	}
+	more = take_events(c, bound, &e);
 	if (!more)
 		e.last_len = cursor_write(e.last, hub_epoch(hub_of(c)), bound);
 	count_add(&c->worker->counters.count[COUNT_DELIVERIES], e.count);
@@ -112,7 +117,7 @@ static void park(struct conn *c, const struct stream_request *request)
 {
 	c->until = request->until;
 	memcpy(c->token_tag, request->token_tag, sizeof c->token_tag);
-	conn_put_by(c);
+	exchange_put_by(c);
 	conn_enter(c, CONN_POLLING);
 	if (c->state == CONN_POLLING && hub_seq(hub_of(c)) > c->reader.attached)
 		worker_ready(c->worker, c, READY_URGENT);

@@ -92,6 +92,8 @@ static void add_connections(struct buffer *out, const struct server *s, const st
 {
 	gauge(out, "pushsse_connections", "Connections that are open, on both listeners.", atomic_load(&s->connections));
 	gauge(out, "pushsse_max_connections", "Connections at which the public listener waits.", s->max_connections);
+	gauge(out, "pushsse_request_bytes", "Memory that requests and answers under way take.", atomic_load(&s->request_bytes));
+	gauge(out, "pushsse_max_request_bytes", "Memory that they may take.", (uint64_t)s->options->request_memory);
 	counter(out, "pushsse_connections_accepted_total", "Connections accepted.", t->count[COUNT_CONNECTIONS]);
 	counter(out, "pushsse_accept_pauses_total", "Times that there were no descriptors or no memory to accept with.",
 	        t->count[COUNT_ACCEPT_PAUSES]);

@@ -86,6 +86,8 @@ static const struct option table[] = {
 	 "of the journal's files, the oldest go first; >= 64 x max-message"},
 	{"max-message", "SIZE", SIZE, PUBLISHING, AT(max_message), 1, 256 * MEGA, "1M",
 	 "of a message's content; 413 above"},
+	{"request-memory", "SIZE", SIZE, PUBLISHING, AT(request_memory), MEGA, TERA, "256M",
+	 "of requests and answers under way; 503 above; >= 8 x max-message"},
 	{"request-timeout", "TIME", DURATION, PUBLISHING, AT(request_timeout), 10, DAY, "10s",
 	 "for a request to arrive whole"},
 	{"idle-timeout", "TIME", DURATION, PUBLISHING, AT(idle_timeout), 10, DAY, "75s",
@@ -347,6 +349,16 @@ static bool read_proxies(struct options *o, char *error, size_t size)
 	return true;
 }
 
+/* A body takes three times its content and more, and half of the memory is for the public listener. */
+static bool check_request_memory(const struct options *o, char *error, size_t size)
+{
+	if (o->request_memory / OPTIONS_REQUEST_MESSAGES >= o->max_message)
+		return true;
+	(void)snprintf(error, size, "pushsse: --request-memory: has to be at least %d times --max-message",
+	               OPTIONS_REQUEST_MESSAGES);
+	return false;
+}
+
 /* A message of line ends takes seven times its content: even then a segment holds it, and there are some segments. */
 static bool check_journal(const struct options *o, char *error, size_t size)
 {
@@ -424,7 +436,7 @@ enum options_result options_read(struct options *o, int argc, char **argv, const
 	set_standards(o);
 	if (!read_environment(o, error, size) || !read_arguments(o, argc, argv, uid, error, size) ||
 	    !read_log_options(o, error, size) || !check_origins(o, error, size) || !read_fsync(o, error, size) ||
-	    !check_journal(o, error, size) || !read_proxies(o, error, size))
+	    !check_journal(o, error, size) || !check_request_memory(o, error, size) || !read_proxies(o, error, size))
 		return OPTIONS_WRONG;
 	return *uid ? OPTIONS_TOKEN : OPTIONS_SERVE;
 }
@@ -453,6 +465,10 @@ void options_help(void)
 	printf("\n--fsync always: a 200 means that it is on the disk. every=200ms: a power cut loses up to 200 ms\n"
 	       "of what was answered 200, a crash of pushsse nothing. never: a power cut loses what the system\n"
 	       "had not written yet, up to half a minute; a crash of pushsse nothing.\n"
+	       "\nMemory: at most 4k x connections (of a token with more than ten channels: 300 bytes for each)\n"
+	       "+ request-memory + 32 x max-message x workers + 1.25 x history-bytes; the log says it at the start.\n"
+	       "A reader that has stopped reading holds up to max-lag of what only it was sent, for send-timeout.\n"
+	       "Publishers add 400 bytes for each idempotency key of 10 minutes, and for each disconnected uid.\n"
 	       "\nTimes take ms, s, m, h, d (bare: seconds), sizes k, M, G. Each option may come from the\n"
 	       "environment: --secret-file as PUSHSSE_SECRET_FILE. PUSHSSE_SECRET and PUSHSSE_API_KEY may\n"
 	       "stand for the two files. TERM and INT drain and end (a second one ends at once), HUP reads\n"

@@ -19,6 +19,7 @@ enum {
 	OPTIONS_MAX_WORKERS = 64
 };
 
+enum { OPTIONS_REQUEST_MESSAGES = 8 };  /* of the largest kind that --request-memory has to have room for */
 enum { OPTIONS_JOURNAL_MESSAGES = 64 }; /* of the largest kind that --journal-bytes has to have room for */
 
 struct text_list {
@@ -37,7 +38,7 @@ struct options {
 	/* durations in ms */
 	int64_t heartbeat, first_ping, retry, send_timeout, request_timeout, idle_timeout, history_ttl, max_age, drain, ttl;
 	/* bytes */
-	int64_t history_bytes, max_lag, max_message, journal_bytes;
+	int64_t history_bytes, max_lag, max_message, request_memory, journal_bytes;
 	int64_t history_count, max_streams, max_streams_per_uid, max_connections_per_ip, workers; /* 0 = by the machine */
 	int64_t socket_mode; /* of unix sockets; 0 = by the umask */
 	enum log_level log_level;

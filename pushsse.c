@@ -13,6 +13,7 @@
 #include "address.h"
 #include "clock.h"
 #include "demo.h"
+#include "footprint.h"
 #include "keys.h"
 #include "listeners.h"
 #include "random.h"
@@ -185,6 +186,7 @@ static bool open_peers(struct server *s)
 static void log_started(const struct server *s, listeners_text text)
 {
 	static const char *const names[LISTENERS] = {"public", "api"};
+	struct footprint f = footprint_of(s);
 
 	logger_write(s->logger, LOG_INFO, "started",
 	             LOG_FIELDS(log_text("version", PUSHSSE_VERSION), log_number("workers", s->workers),
@@ -195,6 +197,9 @@ static void log_started(const struct server *s, listeners_text text)
 		             LOG_FIELDS(log_number("asked", s->options->max_streams), log_text("reason", "descriptor limit")));
 	if (geteuid() == 0)
 		logger_write(s->logger, LOG_WARN, "running_as_root", LOG_FIELDS(log_text("reason", "no --user was given")));
+	logger_write(s->logger, LOG_INFO, "memory_bound",
+	             LOG_FIELDS(log_number("bytes", (int64_t)f.all), log_number("connections", (int64_t)f.connections),
+	                        log_number("requests", (int64_t)f.requests), log_number("history", (int64_t)f.history)));
 	for (int i = 0; i < LISTENERS; i++)
 		logger_write(s->logger, LOG_INFO, "listening",
 		             LOG_FIELDS(log_text("listener", names[i]), log_text("address", text[i])));

@@ -36,6 +36,7 @@
 	REFUSAL(TRANSFER_CODING_UNKNOWN, 501, "transfer_coding_unknown") \
 	REFUSAL(BUSY, 503, "busy") \
 	REFUSAL(TOO_MANY_CONNECTIONS, 503, "too_many_connections") \
+	REFUSAL(TOO_MANY_REQUESTS, 503, "too_many_requests") \
 	REFUSAL(TOO_MANY_STREAMS, 503, "too_many_streams") \
 	REFUSAL(NO_MEMORY, 503, "no_memory") \
 	REFUSAL(VERSION_NOT_SUPPORTED, 505, "version_not_supported") \

@@ -112,16 +112,28 @@ static bool find_client(const struct conn *c, struct ip *ip)
 /* A request by a trusted proxy counts as a connection of the client until it is answered. False: it has too many. */
 static bool admit_peer(struct conn *c)
 {
-	struct server *s = c->worker->server;
 	struct ip ip;
 
-	if (!c->proxied || !find_client(c, &ip) ||
-	    peers_enter(s->peers, ip, c->listener == LISTENER_API, c->worker->now, &c->peer))
+	return !c->proxied || !find_client(c, &ip) ||
+	       peers_enter(c->worker->server->peers, ip, c->listener == LISTENER_API, c->worker->now, &c->peer);
+}
+
+/* Is there room for its client, and for its answer? False: answered. */
+static bool admit(struct conn *c)
+{
+	const struct route *r = c->exchange->route;
+	enum refusal refusal = REFUSED;
+
+	if (!admit_peer(c))
+		refusal = REFUSED_TOO_MANY_CONNECTIONS;
+	else if (!exchange_charge(c) && r->handle != api_healthz) /* which is small, and not about this */
+		refusal = REFUSED_TOO_MANY_REQUESTS;
+	if (refusal == REFUSED)
 		return true;
-	if (c->exchange->route->handle == subscriber_events)
-		stream_refuse(c, REFUSED_TOO_MANY_CONNECTIONS);
+	if (r->handle == subscriber_events)
+		stream_refuse(c, refusal);
 	else
-		answer_error(c, REFUSED_TOO_MANY_CONNECTIONS);
+		answer_error(c, refusal);
 	return false;
 }
 
@@ -137,7 +149,7 @@ bool route_admit(struct conn *c)
 	x->route = find(c);
 	if (!x->route)
 		return false;
-	if (!admit_peer(c))
+	if (!admit(c))
 		return false;
 	if (x->route->key && !api_admit(c))
 		return false;

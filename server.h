@@ -31,6 +31,7 @@ struct server {
 	unsigned max_connections;     /* by the descriptor limit; the public listener pauses there, the API goes on */
 	atomic_uint connections;
 	struct peers *peers;
+	atomic_size_t request_bytes;  /* that exchanges take, all together */
 	_Atomic int64_t draining;     /* since when (monotonic ms); 0 while it serves */
 	int64_t started;              /* monotonic ms, */
 	int64_t born;                 /* ... and the same in ms since 1970 */

@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "fields.h"
+#include "footprint.h"
 #include "version.h"
 #include "worker.h"
 
@@ -49,6 +50,7 @@ static void add_server(struct buffer *out, const struct conn *c, const struct fi
 	add(out, "sse", f->streams, ",");
 	add(out, "poll", f->polls, "},");
 	add(out, "connections", atomic_load(&s->connections), ",");
+	add(out, "requestBytes", atomic_load(&s->request_bytes), ",");
 	add(out, "audiences", f->hub.audiences, ",");
 	add(out, "retained", f->hub.retained, ",");
 	add(out, "retainedBytes", f->hub.retained_bytes, ",");
@@ -57,6 +59,8 @@ static void add_server(struct buffer *out, const struct conn *c, const struct fi
 	add(out, "streams", f->hub.limits.max_streams, ",");
 	add(out, "connections", s->max_connections, ",");
 	add(out, "lag", f->hub.limits.max_lag, ",");
+	add(out, "requestBytes", (uint64_t)s->options->request_memory, ",");
+	add(out, "memory", footprint_of(s).all, ",");
 	add(out, "retainedBytes", f->hub.limits.history_bytes, "},");
 }
 
@@ -186,7 +190,7 @@ static void begin(struct conn *c)
 	struct exchange *x = c->exchange;
 	int size = STATS_SEND_BUFFER;
 
-	conn_put_by(c);
+	exchange_put_by(c);
 	buffer_free(&x->in); /* nothing more is answered here */
 	(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* a wish: else it is noticed later */
 	c->until = c->worker->now;

@@ -229,7 +229,7 @@ static bool flush_kept(struct conn *c)
 	buffer_consume(kept, (size_t)n);
 	if (kept->len)
 		return false;
-	conn_drop_exchange(c);
+	exchange_drop(c);
 	return true;
 }
 
@@ -441,7 +441,7 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 		add_online(&out, show_online(c->worker));
 	}
 	c->exchange->out = (struct buffer){0};
-	conn_drop_exchange(c);
+	exchange_drop(c);
 	c->until = jittered_end(c);
 	c->ages = c->until < request->until;
 	if (!c->ages)

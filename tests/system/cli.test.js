@@ -12,7 +12,7 @@ const free = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
 
 const OPTIONS = ['--listen', '--api-listen', '--socket-mode', '--user', '--core-dumps', '--secret-file', '--api-key-file', '--api-open', '--history-ttl', '--history-count', '--history-bytes', '--data-dir', '--fsync', '--journal-bytes',
   '--cors-origin', '--max-lag', '--max-age', '--log-level', '--log-format', '--heartbeat', '--first-ping', '--retry', '--send-timeout', '--request-timeout',
-  '--idle-timeout', '--max-streams', '--max-streams-per-uid', '--max-connections-per-ip', '--trusted-proxy', '--max-message', '--workers', '--drain', '--www', '--demo', '--help', '--version'];
+  '--idle-timeout', '--max-streams', '--max-streams-per-uid', '--max-connections-per-ip', '--trusted-proxy', '--max-message', '--request-memory', '--workers', '--drain', '--www', '--demo', '--help', '--version'];
 
 // It ends with one line on stderr that names what is wrong, and that holds no secret.
 async function complains(args, env, mention, code) {

@@ -180,9 +180,10 @@ test('the lag of those who do not take what they are sent is told, and that it i
 
 test('limits, and the journal with its bound', async (t) => {
   const memory = await serve({ args: ['--max-streams', '7', '--max-lag', '1M', '--history-bytes', '2M', ...quiet] }, t);
-  const { limits: { connections, ...limits }, journal, draining } = await stats(memory);
+  const { limits: { connections, memory: bound, ...limits }, journal, draining } = await stats(memory);
   assert.ok(connections > 7);
-  assert.deepEqual(limits, { streams: 7, lag: 1 << 20, retainedBytes: 2 << 20 });
+  assert.ok(bound > 256 << 20);
+  assert.deepEqual(limits, { streams: 7, lag: 1 << 20, requestBytes: 256 << 20, retainedBytes: 2 << 20 });
   assert.deepEqual([journal, draining], [null, false]);
   const disk = await serve({ args: ['--data-dir', path.join(temporary(t), 'data'), '--journal-bytes', '64M', ...quiet] }, t);
   await disk.publish({ content: 'x' });

@@ -1,0 +1,78 @@
+/* exchange.c: see exchange.h */
+#include "exchange.h"
+
+#include <stdlib.h>
+
+#include "worker.h"
+
+enum {
+	BODY_EXTRA = 64 * 1024,  /* bytes that a body may have beyond three times --max-message, the worst of encodings */
+	FRAMING_MAX = 256 * 1024 /* bytes that stand beside a body in the same buffer: chunks, and what is sent ahead */
+};
+
+bool exchange_begin(struct conn *c)
+{
+	struct exchange *x = calloc(1, sizeof *x);
+
+	if (!x)
+		return false;
+	x->in.max = HTTP_HEAD_MAX + exchange_body_max(c) + FRAMING_MAX;
+	x->in.secret = HTTP_HEAD_MAX; /* keys and tokens are in the head */
+	c->exchange = x;
+	return true;
+}
+
+void exchange_drop(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+
+	if (!x)
+		return;
+	atomic_fetch_sub(&c->worker->server->request_bytes, x->charged);
+	buffer_free(&x->in);
+	buffer_free(&x->out);
+	buffer_free(&x->cors);
+	free(x->request);
+	free(x);
+	c->exchange = NULL;
+}
+
+void exchange_put_by(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+
+	buffer_consume(&x->in, x->head + x->body);
+	if (!x->in.len)
+		buffer_free(&x->in);
+	free(x->request);
+	x->request = NULL;
+	x->head = x->body = 0;
+	(void)exchange_charge(c);
+}
+
+void exchange_renew(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+
+	exchange_put_by(c);
+	buffer_free(&x->out);
+	buffer_free(&x->cors);
+	*x = (struct exchange){.in = x->in, .charged = x->charged};
+	(void)exchange_charge(c);
+}
+
+bool exchange_charge(struct conn *c)
+{
+	struct server *s = c->worker->server;
+	struct exchange *x = c->exchange;
+	size_t bytes = sizeof *x + x->in.cap + x->out.cap + x->cors.cap + (x->request ? sizeof *x->request : 0);
+	size_t all = atomic_fetch_add(&s->request_bytes, bytes - x->charged) + (bytes - x->charged); /* modulo, when it is less */
+
+	x->charged = bytes;
+	return all <= (size_t)s->options->request_memory / (c->listener == LISTENER_PUBLIC ? 2 : 1);
+}
+
+size_t exchange_body_max(const struct conn *c)
+{
+	return 3 * (size_t)c->worker->server->options->max_message + BODY_EXTRA;
+}
