@@ -21,7 +21,7 @@ static bool has_other_charset(struct slice type)
 
 int fields_open(struct fields *f, struct slice type, char *body, size_t len)
 {
-	*f = (struct fields){.at = body, .end = body + len};
+	*f = (struct fields){.at = body, .end = len ? body + len : body};
 	if (has_other_charset(type))
 		return 415;
 	if (!type.len || http_type_is(type, "application/x-www-form-urlencoded"))
