@@ -2,7 +2,7 @@
 # make run      serves the demo
 # make check    the C tests, in seconds; installs nothing
 # make test     installs what the tests need, then runs all of them
-# make fuzz     feeds its parsers hostile bytes, each for SECONDS (60)
+# make fuzz     feeds its parsers and a whole server hostile bytes, each for SECONDS (60)
 # make crashtest  kills it ROUNDS times with kill -9 (1000), under load; SEED=n to repeat one
 # make bench    measures it beside its peers (CASE=name for one case)
 # make install  to PREFIX, below DESTDIR
@@ -35,6 +35,7 @@ LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SERVER = fuzz_server client model main
 LOADGEN = loadgen trial storm streams publishers request wire meter histogram net
 BENCH_CFLAGS = -O2 -g -std=c11 -D_GNU_SOURCE $(WARNINGS) -I. -Itests/bench
 
@@ -87,12 +88,16 @@ test: all
 	sh tests/setup.sh
 	sh tests/run
 
-$(BUILD)/fuzz_main.o: tests/fuzz/main.c
-	@mkdir -p $(BUILD)
+$(BUILD)/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(BUILD)/fuzz
 	$(CC) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
 
-$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz_main.o $(LIBRARY)
-	$(CC) $(CFLAGS) -I. -MMD -MP -o $@ $< $(BUILD)/fuzz_main.o $(LIBRARY) $(LDLIBS)
+$(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(LIBRARY)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+# With a clock of its own, and sockets that hold little.
+$(BUILD)/fuzz_server: $(FUZZ_SERVER:%=$(BUILD)/fuzz/%.o) $(filter-out $(BUILD)/clock.o $(BUILD)/pushsse.o,$(OBJECTS))
+	$(CC) $(CFLAGS) -Wl,--wrap=setsockopt -o $@ $^ $(LDLIBS)
 
 fuzz-targets: $(FUZZ)
 
@@ -126,4 +131,4 @@ clean:
 
 .PHONY: all run check test fuzz fuzz-targets crashtest bench install clean
 
--include $(wildcard $(BUILD)/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/fuzz/*.d)

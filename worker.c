@@ -391,23 +391,27 @@ const char *worker_date(struct worker *w)
 	return w->date;
 }
 
+void worker_turn(struct worker *w)
+{
+	wait_for_hot(w);
+	serve_hot(w);
+	atomic_store(&w->woken, false); /* what it is woken for is looked at from here on */
+	(void)take_keys(&w->secrets, &w->next_secrets);
+	if (take_keys(&w->api_keys, &w->next_api_keys))
+		end_reports(w);
+	visit_ready(w);
+	settle_waiting(w);
+	tick(w);
+	reap(w);
+	hub_flush(w->server->hub);
+}
+
 void *worker_run(void *worker)
 {
 	struct worker *w = worker;
 
-	while (!w->drained) {
-		wait_for_hot(w);
-		serve_hot(w);
-		atomic_store(&w->woken, false); /* what it is woken for is looked at from here on */
-		(void)take_keys(&w->secrets, &w->next_secrets);
-		if (take_keys(&w->api_keys, &w->next_api_keys))
-			end_reports(w);
-		visit_ready(w);
-		settle_waiting(w);
-		tick(w);
-		reap(w);
-		hub_flush(w->server->hub);
-	}
+	while (!w->drained)
+		worker_turn(w);
 	if (atomic_fetch_sub(&w->server->running, 1) == 1)
 		(void)pthread_kill(w->server->main_thread, SIGUSR1);
 	return NULL;

@@ -74,8 +74,10 @@ struct worker {
 
 /* Prepares a worker (but does not run it): false with the reason in errno. */
 bool worker_open(struct worker *w, struct server *server, unsigned index);
-/* The thread. It ends when the server has drained. */
+/* The thread: one turn after the other, until the server has drained. */
 void *worker_run(void *worker);
+/* Waits for the hot, serves them, visits who has something, looks at the time, and reaps. */
+void worker_turn(struct worker *w);
 void worker_close(struct worker *w);
 
 /* Any thread: makes the worker look at its inbox, its keys and the server's state. Never blocks. */

@@ -28,7 +28,7 @@ static inline void must(bool holds, const char *what)
 /* A copy on the heap of just that size, writable, so that AddressSanitizer sees one byte beyond it. */
 static inline char *copy_of(struct slice bytes)
 {
-	char *copy = malloc(bytes.len);
+	char *copy = calloc(1, bytes.len);
 
 	must(copy || !bytes.len, "memory");
 	if (bytes.len)
