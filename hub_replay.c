@@ -164,12 +164,14 @@ bool hub_use_journal(struct hub *hub, const struct journal_options *options, int
 	opening.context = hub;
 	if (!journal_open(&opening, hub->epoch, replayed, &replay, lost, error, size))
 		return false;
-	if (replay.hole)
-		raise_floor(hub, hub->assigned);
 	hub->publishes = 0;
 	hub->position = hub->assigned;
 	if (journal_figures(hub->journal).segments) /* also without a record: transient messages leave none */
 		hub->assigned += STORE_SKIP;
+	if (replay.hole) {
+		hub->written = hub->assigned; /* so much may be missing: the next position says so to the next start */
+		raise_floor(hub, hub->written);
+	}
 	atomic_store(&hub->seq, hub->assigned);
 	if (journal_start(hub->journal))
 		return true;

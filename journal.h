@@ -53,7 +53,8 @@ struct journal_entry {
 
 /*
  * What a replay is given. `segment` is the number of the segment that the record lies in. No body (at NULL), behind the
- * records of a segment: a repair took something out of it. False ends it: no memory.
+ * records of a segment: a repair took something out of it, or its end may never have got to the disk. False ends it: no
+ * memory.
  */
 typedef bool journal_replay(void *context, struct slice body, uint32_t segment);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "journal_state.h"
 
 struct replay {
@@ -139,6 +140,18 @@ static bool check_epoch(struct replay *r, const struct segment_file *f, bool fir
 	return false;
 }
 
+/*
+ * Was the machine started since the last segment was begun, and that not synced with each batch? Then what was answered
+ * from its end on may be gone. (At an end in good order one is begun that is not written to, and not lazy.)
+ */
+static bool may_lack_its_end(const struct segment_list *list)
+{
+	const struct segment_header *h = &list->file[list->count - 1].header;
+	int64_t started = clock_today() - clock_monotonic();
+
+	return !list->unfinished && h->lazy && (int64_t)(h->begun / 1000000) < started;
+}
+
 /* Takes in one that was looked through, while the next one is. */
 static bool replay_all(struct replay *r, const struct segment_list *list, struct ahead ahead[2],
                        char epoch[JOURNAL_EPOCH])
@@ -161,6 +174,9 @@ static bool replay_all(struct replay *r, const struct segment_list *list, struct
 		j->trusted = (uint32_t)f->trusted;
 		j->overlong = f->size > f->trusted;
 	}
+	j->lacking = list->count && may_lack_its_end(list);
+	if (j->lacking && !r->record(r->context, (struct slice){NULL, 0}, j->number))
+		return false;
 	if (list->unfinished) {
 		j->leftover = true;
 		if (j->number != list->unfinished - 1)

@@ -66,6 +66,8 @@ struct journal {
 	uint32_t trusted;   /* bytes of the last segment that was sealed */
 	bool overlong;      /* it is longer than that */
 	bool sync_failed;   /* of the segment that is written: what a second one says is worth nothing */
+	bool lacking;       /* found at the start: the end of the last segment may never have got to the disk */
+	bool ending;        /* what is begun now is not written to */
 	bool leftover;      /* a file of the next number may be there, from an attempt to begin it */
 	int64_t retry_at, unlink_at; /* monotonic ms */
 	size_t gathered_len;

@@ -203,7 +203,8 @@ static uint64_t nanoseconds(void)
 /* The new segment's file, with its header, on the disk. -1 with errno. */
 static int create_segment(struct journal *j, uint32_t number, uint32_t *sum)
 {
-	struct segment_header h = {.number = number, .previous = j->trusted, .begun = nanoseconds()};
+	struct segment_header h = {.number = number, .previous = j->trusted, .begun = nanoseconds(),
+	                           .lazy = j->sync != JOURNAL_ALWAYS && !j->ending};
 	char name[SEGMENT_NAME], header[SEGMENT_HEADER];
 	int fd, error;
 
@@ -263,6 +264,13 @@ static bool sync_written(struct journal *j)
 	return true;
 }
 
+/* Of what was answered as stored something is lost: a number that no segment has tells the next starts that. */
+static void leave_hole(struct journal *j)
+{
+	if (!j->overlong) /* else what comes next has to say how much of this one is to be trusted */
+		j->number++;
+}
+
 /* Ends the segment where all before is good; when nobody asked for a sync, that is all that was written. */
 static void seal(struct journal *j)
 {
@@ -272,6 +280,8 @@ static void seal(struct journal *j)
 		(void)sync_written(j); /* then less of it is good */
 	j->trusted = (uint32_t)(j->sync == JOURNAL_NEVER ? j->written : j->synced);
 	j->overlong = j->at > j->trusted && !cut(j, j->fd, j->trusted);
+	if (j->sync == JOURNAL_EVERY && j->trusted < j->written)
+		leave_hole(j);
 	(void)close(j->fd); /* all of it that counts was synced, or nobody asked for it */
 	j->fd = -1;
 	j->gathered_len = 0;
@@ -477,11 +487,22 @@ static void take_turn(struct journal *j, struct journal_entry *batch)
 		unlink_unneeded(j);
 }
 
+/* An empty segment behind all tells the next start that nothing of it is missing, should the machine be started too. */
+static void end(struct journal *j)
+{
+	seal(j);
+	j->ending = true;
+	if (j->sync != JOURNAL_ALWAYS && j->synced == j->written && begin(j))
+		seal(j);
+}
+
 void *journal_run(void *context)
 {
 	struct journal *j = context;
 
 	settle(j);
+	if (j->lacking)
+		leave_hole(j);
 	(void)begin(j); /* tried again in a second */
 	pthread_mutex_lock(&j->lock);
 	for (;;) {
@@ -501,6 +522,6 @@ void *journal_run(void *context)
 		pthread_mutex_lock(&j->lock);
 	}
 	pthread_mutex_unlock(&j->lock);
-	seal(j);
+	end(j);
 	return NULL;
 }

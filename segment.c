@@ -8,8 +8,8 @@
 
 static const char magic[8] = {'P', 'U', 'S', 'H', 'S', 'S', 'E', 'J'};
 
-/* Where the header's fields are: bytes from its start. Byte 9 is 0. */
-enum { VERSION = 8, EPOCH = 10, NUMBER = 16, PREVIOUS = 20, BEGUN = 24, LENGTH = 32, SUM = 36 };
+/* Where the header's fields are: bytes from its start. */
+enum { VERSION = 8, LAZY = 9, EPOCH = 10, NUMBER = 16, PREVIOUS = 20, BEGUN = 24, LENGTH = 32, SUM = 36 };
 
 void segment_write_name(char name[SEGMENT_NAME], uint32_t number)
 {
@@ -33,7 +33,7 @@ uint32_t segment_write_header(char out[SEGMENT_HEADER], const struct segment_hea
 
 	memcpy(out, magic, sizeof magic);
 	out[VERSION] = SEGMENT_VERSION;
-	out[VERSION + 1] = 0;
+	out[LAZY] = (char)h->lazy;
 	memcpy(out + EPOCH, h->epoch, JOURNAL_EPOCH);
 	put32(out + NUMBER, h->number);
 	put32(out + PREVIOUS, h->previous);
@@ -56,6 +56,7 @@ enum segment_fault segment_read_header(struct slice file, struct segment_header 
 	h->previous = get32(file.at + PREVIOUS);
 	h->begun = get64(file.at + BEGUN);
 	h->length = get32(file.at + LENGTH);
+	h->lazy = file.at[LAZY] != 0;
 	return file.at[VERSION] == SEGMENT_VERSION ? SEGMENT_SOUND : SEGMENT_UNKNOWN;
 }
 

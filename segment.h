@@ -25,6 +25,7 @@ struct segment_header {
 	uint32_t previous; /* up to which byte segment number - 1 is to be trusted; 0: there was none */
 	uint32_t length;   /* its own, of one that was written anew and is complete; 0: the next segment says it */
 	uint64_t begun;    /* ns since 1970; what makes its sum one that nobody can foresee */
+	bool lazy;         /* what is written to it may be answered before it is synced */
 };
 
 void segment_write_name(char name[SEGMENT_NAME], uint32_t number);

@@ -20,11 +20,14 @@ struct store {
 	struct fixture f;
 	int64_t skew;
 	uint64_t max_bytes;
+	enum journal_sync sync;
+	int64_t interval_ms; /* of JOURNAL_EVERY */
 };
 
 /* ---- the disk */
 
 static atomic_bool writes_fail, syncs_fail; /* writes: but those of a header */
+static atomic_bool one_sync_fails;
 static atomic_bool measuring;               /* the directory, after each write; the largest was: */
 static uint64_t largest;
 static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
@@ -77,7 +80,7 @@ static inline int disk_sync(int fd)
 	pthread_mutex_unlock(&disk);
 	errno = EIO;
 	(void)fd; /* nothing here outlives the machine */
-	return atomic_load(&syncs_fail) ? -1 : 0;
+	return atomic_load(&syncs_fail) || atomic_exchange(&one_sync_fails, false) ? -1 : 0;
 }
 
 static inline int disk_open(int at, const char *name, int flags, mode_t mode)
@@ -114,6 +117,7 @@ static inline int prepare(void **state)
 {
 	atomic_store(&writes_fail, false);
 	atomic_store(&syncs_fail, false);
+	atomic_store(&one_sync_fails, false);
 	atomic_store(&measuring, false);
 	largest = 0;
 	return make_directory(state);
@@ -149,7 +153,8 @@ static inline uint32_t newest_file(void)
 static inline bool try_open(struct store *s)
 {
 	static const struct journal_system system = {disk_open, disk_write, disk_sync, ftruncate};
-	struct journal_options options = {.directory = directory, .sync = JOURNAL_ALWAYS, .max_bytes = s->max_bytes};
+	struct journal_options options = {.directory = directory, .sync = s->sync, .interval_ms = s->interval_ms,
+	                                  .max_bytes = s->max_bytes};
 	int64_t now = s->f.now ? s->f.now : 1000;
 	uint32_t newest = newest_file();
 
@@ -215,8 +220,8 @@ static inline void copy_directory(const char *from, const char *to)
 	(void)closedir(names);
 }
 
-/* What is on the disk now is all that is left; then it starts again. Readers have to be detached. */
-static inline void crash_store(struct store *s)
+/* What is on the disk now is all that is left. Readers have to be detached. */
+static inline void end_by_crash(struct store *s)
 {
 	char original[PATH_SIZE], copy[PATH_SIZE];
 
@@ -231,7 +236,37 @@ static inline void crash_store(struct store *s)
 	empty_directory();
 	assert_int_equal(rmdir(copy), 0);
 	memcpy(directory, original, sizeof directory);
+}
+
+static inline void crash_store(struct store *s)
+{
+	end_by_crash(s);
 	open_store(s);
+}
+
+/* Writes the newest segment anew as if it had been begun before the machine was started. */
+static inline void start_machine(void)
+{
+	uint32_t number = newest_file();
+	struct segment_reader reader = {.at = SEGMENT_HEADER};
+	struct buffer file = {0}, aged = {0};
+	struct segment_header h;
+	char header[SEGMENT_HEADER], frame[SEGMENT_FRAME];
+	struct slice body;
+
+	read_segment(number, &file);
+	reader.file = (struct slice){file.at, file.len};
+	assert_int_equal(segment_read_header(reader.file, &h, &reader.sum), SEGMENT_SOUND);
+	h.begun = 1;
+	buffer_add(&aged, header, sizeof header);
+	for (uint32_t sum = segment_write_header(aged.at, &h); segment_next(&reader, &body) == SEGMENT_RECORD;) {
+		segment_write_frame(frame, sum, (uint32_t)aged.len, body);
+		buffer_add(&aged, frame, sizeof frame);
+		buffer_add_slice(&aged, body);
+	}
+	write_segment(number, aged.at, aged.len);
+	buffer_free(&file);
+	buffer_free(&aged);
 }
 
 /* ---- publishing, which ends later */
@@ -372,6 +407,18 @@ static inline void assert_returns(struct store *s, const char *words, uint64_t f
 	assert_int_equal(at.reset, reset);
 	assert_reads(&s->f, &r, expected);
 	hub_unsubscribe(s->f.hub, &r, false, s->f.now);
+}
+
+static inline enum reset reset_of(struct store *s, const char *words, uint64_t from)
+{
+	struct reader r;
+	struct hub_position at;
+	char all[128];
+
+	(void)snprintf(all, sizeof all, "%s from=000000-%llu", words, (unsigned long long)from);
+	at = attach(&s->f, &r, all);
+	hub_unsubscribe(s->f.hub, &r, false, s->f.now);
+	return at.reset;
 }
 
 static inline void assert_retained(struct store *s, const char *words, const char *expected)

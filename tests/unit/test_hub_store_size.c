@@ -20,18 +20,6 @@ static uint64_t fill_segment(struct store *s, const char *words)
 	return seq;
 }
 
-static enum reset reset_of(struct store *s, const char *words, uint64_t from)
-{
-	struct reader r;
-	struct hub_position at;
-	char all[128];
-
-	(void)snprintf(all, sizeof all, "%s from=000000-%llu", words, (unsigned long long)from);
-	at = attach(&s->f, &r, all);
-	hub_unsubscribe(s->f.hub, &r, false, s->f.now);
-	return at.reset;
-}
-
 static void a_hole_in_the_middle_is_a_gap_for_older_cursors_alone(void **state)
 {
 	struct store s = {.max_bytes = SMALL};
