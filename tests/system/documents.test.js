@@ -1,7 +1,9 @@
 // What the documents list, and what the sources list, are the same.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { pushsse, run } from './server.js';
 
 const read = (name) => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 // The rows of the first table below a heading, each a list of its cells.
@@ -18,4 +20,55 @@ test('protocol.md has the error words of refusal.h, with their statuses', () => 
   const told = table(read('doc/protocol.md'), '## Error words').flatMap(([status, cell]) => words(cell).map((word) => `${status} ${word}`));
   assert.ok(known.length > 30);
   assert.deepEqual([...new Set(told)].sort(), known.sort());
+});
+
+// What --help lists: [{name, argument, standard}].
+const helped = async () => {
+  const { stdout } = await pushsse(['--help']);
+  return [...stdout.matchAll(/^  --([a-z-]+)(?: ([A-Z\[\]:]+))? +\S.*?(?: \[(.*)\])?$/gm)]
+    .filter(([line]) => !/--help \|/.test(line))
+    .map(([, name, argument, standard]) => ({ name, argument, standard }));
+};
+
+test('the man page has the options of --help, in their order, with their defaults; mandoc has no complaint', async () => {
+  const page = fileURLToPath(new URL('../../pushsse.1', import.meta.url));
+  const lint = await run('mandoc', ['-Tlint', '-Wstyle', page]);
+  assert.deepEqual((lint.stdout + lint.stderr).split('\n').filter((line) => /pushsse\.1:/.test(line)), []);
+  const items = read('pushsse.1').split(/^\.(?:It Fl -|Sh )/m).slice(1);
+  const options = await helped();
+  const told = items.filter((item) => /^[a-z][a-z-]+(?: Ar|\n)/.test(item)).map((item) => item.split(/[ \n]/)[0]);
+  assert.ok(options.length > 35);
+  assert.deepEqual(told, options.map(({ name }) => name));
+  for (const { name, argument, standard } of options) {
+    const item = items.find((one) => one.split(/[ \n]/)[0] === name);
+    assert.equal(/^\S+ Ar /.test(item), argument !== undefined, `${name} has an argument`);
+    if (/^[\d.:]+[a-zA-Z]*$|^(always|info|text)$/.test(standard ?? ''))
+      assert.match(item, new RegExp(`\\b${standard}\\b`), `the default of ${name}`);
+  }
+});
+
+test('no document names an option that is not there', async () => {
+  const known = new Set([...(await helped()).map(({ name }) => name), 'help', 'version']);
+  // Options of other programs that are shown with ours, in lines that begin with those.
+  const others = /^\s*(curl|npm|systemctl|journalctl|runuser|install|docker|podman|systemd-\S+|promtool|rsync|tar|apt|dpkg\S*)\b/;
+  const documents = ['README.md', 'SECURITY.md', ...readdirSync(new URL('../../doc', import.meta.url)).filter((name) => /\.md$/.test(name)).map((name) => `doc/${name}`)];
+  for (const document of documents)
+    for (const line of read(document).split('\n').filter((one) => !others.test(one)))
+      for (const [, name] of line.matchAll(/`--([a-z][a-z-]+)/g))
+        assert.ok(known.has(name), `${document}: --${name}`);
+});
+
+test('operations.md says of each log event what to do, and of no other', () => {
+  const sources = readdirSync(new URL('../../', import.meta.url)).filter((name) => /\.c$/.test(name)).map(read).join('\n');
+  const logged = [...sources.matchAll(/(?:logger_write|begin|log_stream)\([^;]*?LOG_(?:ERROR|WARN|INFO|DEBUG),\s*"(\w+)"/g)].map(([, name]) => name)
+    .concat([...sources.matchAll(/"((?:poll|stream)_closed)"/g)].map(([, name]) => name));
+  const told = table(read('doc/operations.md'), '## The log').flatMap(([cell]) => words(cell));
+  assert.deepEqual([...new Set(told)].sort(), [...new Set(logged)].sort());
+});
+
+test('operations.md says of each alert what to do', () => {
+  const alerts = [...read('deploy/prometheus-rules.yml').matchAll(/alert: (\w+)/g)].map(([, name]) => name);
+  const told = table(read('doc/operations.md'), '## Watching it').flatMap(([cell]) => words(cell));
+  assert.deepEqual(told, [...new Set(told)]);
+  assert.deepEqual(told.sort(), alerts.sort());
 });
