@@ -89,9 +89,15 @@ static bool admit(struct worker *w, const struct sockaddr_storage *address, stru
 	return false;
 }
 
+/* The public listener's leave those of the API, and files, their descriptors. */
+static bool has_room(const struct server *s, enum listener_kind listener)
+{
+	return listener == LISTENER_API || atomic_load(&s->connections) < s->max_connections;
+}
+
 void acceptor_accept(struct worker *w, enum listener_kind listener)
 {
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
+	for (int i = 0; i < ACCEPT_BATCH && has_room(w->server, listener); i++) {
 		struct sockaddr_storage address = {0}; /* of a unix socket nothing but its family may come */
 		struct arrival a;
 		socklen_t size = sizeof address;
@@ -119,10 +125,9 @@ void acceptor_show(struct worker *w)
 {
 	struct server *s = w->server;
 	bool open = w->now >= w->accept_again;
-	bool room = atomic_load(&s->connections) < s->max_connections;
 
 	for (size_t i = 1; i < w->fixed; i++)
-		w->hot.poll[i].fd = open && (room || i - 1 == LISTENER_API) ? s->listener[i - 1] : -1;
+		w->hot.poll[i].fd = open && has_room(s, (enum listener_kind)(i - 1)) ? s->listener[i - 1] : -1;
 }
 
 void acceptor_read_pipe(struct worker *w)
