@@ -148,15 +148,17 @@ bool conn_has_left(struct conn *c)
 
 /* ---- requests in */
 
-/* Room for the next recv(): what is missing of the body, when that is known. */
+/* Room for the next recv(): what is missing of the body, when that is known. A promise is worth four times what has come. */
 static size_t room_wanted(const struct exchange *x)
 {
-	size_t missing = RECEIVE_MIN;
+	size_t missing = 0, most = 4 * x->in.len;
 
 	if (x->head && x->request->content_length > 0)
 		missing = x->head + (size_t)x->request->content_length - x->in.len;
 	else if (x->head)
 		missing = x->in.len; /* chunked: as much again */
+	if (missing > most)
+		missing = most;
 	return missing < RECEIVE_MIN ? RECEIVE_MIN : missing > RECEIVE_MAX ? RECEIVE_MAX : missing;
 }
 
