@@ -147,7 +147,7 @@ static bool read_kick(struct conn *c, struct slice *uid, struct slice *reason)
 		*(is_uid ? uid : reason) = f.value;
 	}
 	if (status || got < 0)
-		answer_error(c, status ? REFUSED_UNSUPPORTED_MEDIA_TYPE : REFUSED_MALFORMED_BODY);
+		answer_error(c, status == 415 ? REFUSED_UNSUPPORTED_MEDIA_TYPE : REFUSED_MALFORMED_BODY);
 	else if (!uid->at)
 		answer_field_error(c, slice_of("uid"), "missing");
 	return status == 0 && got == 0 && uid->at;

@@ -131,7 +131,7 @@ static bool read_draft(struct conn *c, struct draft *d)
 	if (got < 0 && f.name.at)
 		answer_field_error(c, f.name, "malformed, or not UTF-8");
 	else if (status || got < 0)
-		answer_error(c, status ? REFUSED_UNSUPPORTED_MEDIA_TYPE : REFUSED_MALFORMED_BODY);
+		answer_error(c, status == 415 ? REFUSED_UNSUPPORTED_MEDIA_TYPE : REFUSED_MALFORMED_BODY);
 	else if (!d->publication.data.at)
 		answer_field_error(c, slice_of("content"), "missing");
 	else
