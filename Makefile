@@ -6,6 +6,7 @@
 # make crashtest  kills it ROUNDS times with kill -9 (1000), under load; SEED=n to repeat one
 # make bench    measures it beside its peers (CASE=name for one case)
 # make install  to PREFIX, below DESTDIR
+# make dist     build/pushsse-VERSION.tar.gz; make deb: a Debian package
 
 CC = cc
 WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes
@@ -15,6 +16,7 @@ LDLIBS = -lpthread
 PREFIX = /usr/local
 DESTDIR =
 BUILD = build
+VERSION = $(shell sed -n 's/.*PUSHSSE_VERSION "\(.*\)"/\1/p' version.h)
 PROGRAM = pushsse
 ROUNDS = 1000
 SECONDS = 60
@@ -123,12 +125,20 @@ bench: all $(BUILD)/loadgen $(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 pushsse $(DESTDIR)$(PREFIX)/bin/pushsse
-	install -m 644 pushsse.1 $(DESTDIR)$(PREFIX)/share/man/man1/pushsse.1
+	sed 's/^\.Os$$/.Os pushsse $(VERSION)/' pushsse.1 > $(DESTDIR)$(PREFIX)/share/man/man1/pushsse.1
+	chmod 644 $(DESTDIR)$(PREFIX)/share/man/man1/pushsse.1
 	install -m 644 deploy/pushsse.service deploy/pushsse.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+dist:
+	@mkdir -p $(BUILD)
+	sh deploy/dist.sh $(BUILD)/pushsse-$(VERSION).tar.gz
+
+deb: dist
+	sh deploy/debian/build.sh $(BUILD)/pushsse-$(VERSION).tar.gz $(VERSION)
 
 clean:
 	rm -rf build pushsse
 
-.PHONY: all run check test fuzz fuzz-targets crashtest bench install clean
+.PHONY: all run check test fuzz fuzz-targets crashtest bench install dist deb clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/fuzz/*.d)

@@ -70,6 +70,9 @@ need_command npm npm
 need_command systemd-analyze systemd
 need_command setpriv util-linux
 need_command perl perl-base
+need_command dpkg-buildpackage dpkg-dev
+need_command dh debhelper
+need_command lintian lintian
 need_package libc6-dev
 need_package libcmocka-dev
 need_package libwebkit2gtk-4.1-0 # with its MiniBrowser
