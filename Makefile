@@ -5,6 +5,7 @@
 # make fuzz     feeds its parsers and a whole server hostile bytes, each for SECONDS (60)
 # make crashtest  kills it ROUNDS times with kill -9 (1000), under load; SEED=n to repeat one
 # make bench    measures it beside its peers (CASE=name for one case)
+# make abuse    measures streams while it is abused (KIND=word for some kinds)
 # make install  to PREFIX, below DESTDIR
 # make dist     build/pushsse-VERSION.tar.gz; make deb: a Debian package
 
@@ -122,6 +123,10 @@ bench: all $(BUILD)/loadgen $(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk
 	sh tests/bench/setup.sh
 	tests/bench/run
 
+abuse: all $(BUILD)/loadgen
+	sh tests/setup.sh
+	BUILD=$(BUILD) PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" node tests/bench/abuse.js
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 pushsse $(DESTDIR)$(PREFIX)/bin/pushsse
@@ -139,6 +144,6 @@ deb: dist
 clean:
 	rm -rf build pushsse
 
-.PHONY: all run check test fuzz fuzz-targets crashtest bench install dist deb clean
+.PHONY: all run check test fuzz fuzz-targets crashtest bench abuse install dist deb clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/fuzz/*.d)

@@ -1,0 +1,64 @@
+// `make abuse`: how long messages take to streams that are open, without and during each of tests/system/attacks.js, and
+// what memory the server has taken at most. One line an attack; KIND=word for those whose names have it, SECONDS=n (3),
+// STREAMS=n (1000), RATE=n publishes a second to single uids (500). Run it alone on the machine.
+//
+// The server has a core, and the generator another one with the attacker, which is niced: what the attacker takes
+// must not be what the generator waits for. Quiet and abused are measured by turns on one server, three times each; the
+// ratio is that of the medians.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { attacks } from '../system/attacks.js';
+import { KEY, SECRET, Server, cleanEnv } from '../system/server.js';
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const { KIND = '', SECONDS = '3', STREAMS = '1000', RATE = '500', ROUNDS = '3', BUILD = 'build' } = process.env;
+const LIMIT = 2; // times the quiet p99
+const MEGA = 1024 * 1024;
+
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
+async function measure(server) {
+  const args = ['-c', '1', `${BUILD}/loadgen`, '--public', server.public, '--api', server.api, '--mode', 'unicast', '--streams', STREAMS,
+    '--rate', RATE, '--seconds', SECONDS, '--pid', `${server.child.pid}`];
+  const env = { ...cleanEnv, PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY };
+  const { stdout } = await promisify(execFile)('taskset', args, { env });
+  return Object.fromEntries(stdout.trim().split(/\s+/).map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]));
+}
+
+async function attacked(name, server) {
+  const attacker = spawn('taskset', ['-c', '1', 'nice', '-n', '19', process.execPath, here('../system/attacks.js'), name, server.public, server.api],
+    { env: cleanEnv, stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(attacker.stdout, 'data');
+  try {
+    return await measure(server);
+  } finally {
+    attacker.kill('SIGTERM');
+    await once(attacker, 'exit');
+  }
+}
+
+async function row(name) {
+  const server = await new Server({ wrapper: ['taskset', '-c', '0'], logged: false }).ready();
+  const quiet = [];
+  const abused = [];
+  for (let i = 0; i < Number(ROUNDS); i++) {
+    quiet.push((await measure(server)).p99_us);
+    abused.push((await attacked(name, server)).p99_us);
+  }
+  const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))[1]) / 1024;
+  const bound = (await server.apiCall('GET', '/stats')).json.limits.memory / MEGA;
+  await server.stop();
+  const [before, during] = [median(quiet), median(abused)];
+  const kept = during <= LIMIT * before && peak < bound;
+  return [name.padEnd(42), before, during, (during / before).toFixed(2), peak.toFixed(1), bound.toFixed(0), kept ? 'kept' : 'MISSED'];
+}
+
+const print = (cells) => console.log(cells.map((cell, i) => (i ? String(cell).padStart(9) : cell)).join(' '));
+
+console.log(`# ${STREAMS} streams, ${RATE} publishes a second to single uids, ${SECONDS} s, medians of ${ROUNDS}; at most ${LIMIT} times the quiet p99`);
+print(['attack'.padEnd(42), 'quiet us', 'p99 us', 'ratio', 'peak MB', 'bound MB', '']);
+for (const name of Object.keys(attacks).filter((one) => one.includes(KIND))) print(await row(name));
+process.exit(0);
