@@ -26,7 +26,7 @@ SECONDS = 60
 PURE = wipe buffer clock timing hash crc32c utf8 logline sha256 json keyring token body http fields sse network
 STORE = segment directory journal_replay journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
-START = options address random user secrecy supervisor keys demo listeners
+START = options address random user secrecy supervisor keys demo health listeners
 CLIENTS = logger peers
 SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
 	acceptor worker

@@ -160,6 +160,27 @@ fail:
 	return -1;
 }
 
+int address_connect(const char *address, const struct timeval *patience)
+{
+	struct address a;
+	int fd;
+
+	(void)parse(address, &a);
+	/* Who listens at all addresses is reached by the loopback. */
+	if (a.any.sa_family == AF_INET && a.ip4.sin_addr.s_addr == htonl(INADDR_ANY))
+		a.ip4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (a.any.sa_family == AF_INET6 && memcmp(&a.ip6.sin6_addr, &in6addr_any, sizeof in6addr_any) == 0)
+		a.ip6.sin6_addr = in6addr_loopback;
+	fd = socket(a.any.sa_family, SOCK_STREAM, 0);
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, sizeof *patience) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, patience, sizeof *patience) == 0 && connect(fd, &a.any, a.size) == 0)
+		return fd;
+	(void)close(fd); /* errno is of what failed before: close() of a good descriptor leaves it */
+	return -1;
+}
+
 bool address_adopt(int fd, char text[ADDRESS_TEXT], char *error, size_t size)
 {
 	int type = 0, listening = 0;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/time.h>
 #include <sys/types.h>
 
 enum { ADDRESS_TEXT = 160 }; /* bytes that any address takes as text */
@@ -23,6 +24,8 @@ int address_listen(const char *address, mode_t mode, char text[ADDRESS_TEXT], ch
  * an error when it is something else.
  */
 bool address_adopt(int fd, char text[ADDRESS_TEXT], char *error, size_t size);
+/* Connects to who listens at a good address; each call waits so long at most. -1 with errno. */
+int address_connect(const char *address, const struct timeval *patience);
 /* Is it of one of these forms? */
 bool address_is_good(const char *address);
 bool address_is_unix(const char *address);

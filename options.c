@@ -285,11 +285,16 @@ static bool read_option(struct options *o, int argc, char **argv, int *i, bool t
 	return set(o, option, shown, value, false, error, size);
 }
 
+static bool is_health(int argc, char **argv)
+{
+	return argc > 1 && strcmp(argv[1], "health") == 0;
+}
+
 static bool read_arguments(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size)
 {
 	bool token = argc > 1 && strcmp(argv[1], "token") == 0;
 
-	for (int i = token ? 2 : 1; i < argc; i++) {
+	for (int i = token || is_health(argc, argv) ? 2 : 1; i < argc; i++) {
 		if (strncmp(argv[i], "--", 2) == 0) {
 			if (!read_option(o, argc, argv, &i, token, error, size))
 				return false;
@@ -438,7 +443,7 @@ enum options_result options_read(struct options *o, int argc, char **argv, const
 	    !read_log_options(o, error, size) || !check_origins(o, error, size) || !read_fsync(o, error, size) ||
 	    !check_journal(o, error, size) || !check_request_memory(o, error, size) || !read_proxies(o, error, size))
 		return OPTIONS_WRONG;
-	return *uid ? OPTIONS_TOKEN : OPTIONS_SERVE;
+	return *uid ? OPTIONS_TOKEN : is_health(argc, argv) ? OPTIONS_HEALTH : OPTIONS_SERVE;
 }
 
 void options_help(void)
@@ -448,6 +453,7 @@ void options_help(void)
 	       "  pushsse [options]               serves\n"
 	       "  pushsse --demo                  serves with a made-up secret and key, to try it\n"
 	       "  pushsse token UID [options]     prints a signed token for UID\n"
+	       "  pushsse health [--listen A]     asks the server there whether it is well: 0 or 1\n"
 	       "  pushsse journal check DIR       tells what a --data-dir holds, and what in it is damaged\n"
 	       "  pushsse journal repair DIR      keeps all of it that is sound\n"
 	       "  pushsse --help | --version\n");

@@ -47,7 +47,7 @@ struct options {
 	int64_t sync_interval;  /* ... in ms */
 };
 
-enum options_result { OPTIONS_SERVE, OPTIONS_TOKEN, OPTIONS_JOURNAL, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
+enum options_result { OPTIONS_SERVE, OPTIONS_TOKEN, OPTIONS_HEALTH, OPTIONS_JOURNAL, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
 
 /*
  * Reads environment and arguments into *o. OPTIONS_WRONG: one line in `error` names the option and what is wrong

@@ -13,6 +13,7 @@
 #include "address.h"
 #include "clock.h"
 #include "demo.h"
+#include "health.h"
 #include "footprint.h"
 #include "keys.h"
 #include "listeners.h"
@@ -93,6 +94,14 @@ static unsigned count_cores(void)
 	return cores < 1 ? 1 : cores > OPTIONS_MAX_WORKERS ? OPTIONS_MAX_WORKERS : (unsigned)cores;
 }
 
+static bool read_seed(void *seed, size_t len, char *error, size_t size)
+{
+	if (random_read(seed, len))
+		return true;
+	(void)snprintf(error, size, "cannot read /dev/urandom: %s", strerror(errno));
+	return false;
+}
+
 static struct hub *open_hub(struct server *s, char *error, size_t size)
 {
 	const struct options *o = s->options;
@@ -106,10 +115,7 @@ static struct hub *open_hub(struct server *s, char *error, size_t size)
 	};
 	unsigned char seed[32];
 
-	if (random_read(seed, sizeof seed))
-		return hub_open(&limits, seed);
-	(void)snprintf(error, size, "cannot read /dev/urandom: %s", strerror(errno));
-	return NULL;
+	return read_seed(seed, sizeof seed, error, size) ? hub_open(&limits, seed) : NULL;
 }
 
 /* Takes in what the journal holds. */
@@ -175,11 +181,11 @@ static unsigned most_of_one_address(const struct server *s)
 	return asked ? (unsigned)asked : s->max_connections / 4 + 1;
 }
 
-static bool open_peers(struct server *s)
+static bool open_peers(struct server *s, char *error, size_t size)
 {
 	uint64_t key[2];
 
-	return random_read(key, sizeof key) &&
+	return read_seed(key, sizeof key, error, size) &&
 	       (s->peers = peers_open(most_of_one_address(s), s->max_connections, key, s->logger)) != NULL;
 }
 
@@ -333,7 +339,7 @@ static int serve(const struct options *o)
 	block_signals(&signals);
 	s.logger = logger_open(o->log_level, o->log_format);
 	good = s.logger && listeners_inherit(&s, &supervisor, text, error, sizeof error) && /* before it opens anything */
-	       raise_descriptor_limit(&s) && open_peers(&s) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
+	       raise_descriptor_limit(&s) && open_peers(&s, error, sizeof error) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
 	       open_workers(&s, error, sizeof error) && listeners_open(&s, false, text, error, sizeof error) &&
 	       leave_root(&s, error, sizeof error) && listeners_open(&s, true, text, error, sizeof error) &&
 	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
@@ -398,15 +404,16 @@ static bool complete(struct options *o, char secret[DEMO_KEY], char key[DEMO_KEY
 	return true;
 }
 
-/* Descriptors 0 to 2 are those that they are taken for, also when whoever started this closed them. */
+/*
+ * Descriptors 0 to 2 are those that they are taken for, also when whoever started this closed them. (Only then is there a
+ * need for /dev/null.)
+ */
 static bool hold_standard_descriptors(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	return fd > STDERR_FILENO && close(fd) == 0;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -426,6 +433,8 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	case OPTIONS_JOURNAL:
 		return journal_check(argv[3], strcmp(argv[2], "repair") == 0);
+	case OPTIONS_HEALTH:
+		return address_is_good(o.listen) ? health_check(o.listen) : complain(EXIT_USAGE, "health: --listen is no address");
 	case OPTIONS_TOKEN:
 		return print_token(&o, uid);
 	case OPTIONS_WRONG:
