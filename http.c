@@ -17,7 +17,9 @@ static bool is_host(char c)
 /* The index of the first header of that name from index i on, request->headers when there is none. */
 static size_t find_header(const struct http_request *request, size_t i, const char *name)
 {
-	while (i < request->headers && !slice_is_nocase(request->header[i].name, name))
+	struct slice wanted = slice_of(name);
+
+	while (i < request->headers && !slice_equal_nocase(request->header[i].name, wanted))
 		i++;
 	return i;
 }
@@ -242,13 +244,23 @@ static int read_head(struct slice *in, struct http_request *request)
 	return step;
 }
 
+/* All but the header lines, 3 KiB of them, which are good up to `headers`. */
+static void forget(struct http_request *request)
+{
+	request->method = request->path = request->query = (struct slice){NULL, 0};
+	request->minor = 1;
+	request->headers = 0;
+	request->content_length = -1;
+	request->chunked = request->keep_alive = request->expect_continue = false;
+}
+
 /* Only HTTP_HEAD_MAX bytes are ever looked at, so that a long head is refused alike however it arrives. */
 int http_parse_request(const char *at, size_t len, struct http_request *request)
 {
 	struct slice in = {at, len < HTTP_HEAD_MAX ? len : HTTP_HEAD_MAX};
 	int step;
 
-	*request = (struct http_request){.minor = 1, .content_length = -1};
+	forget(request);
 	step = read_head(&in, request);
 	if (step == SCAN_MORE)
 		return len < HTTP_HEAD_MAX ? 0 : -431;

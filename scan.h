@@ -27,15 +27,22 @@ static inline bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* What a method, a header name and a parameter name are made of (RFC 9110 5.6.2). */
+static inline bool is_letter(char c)
+{
+	return ((unsigned char)c | 0x20u) - 'a' < 26u; /* the bit that tells lower case from upper */
+}
+
+/* What a method, a header name and a parameter name are made of (RFC 9110 5.6.2): most of it letters. */
 static inline bool is_token(char c)
 {
+	if (is_letter(c))
+		return true;
 	switch (c) {
 	case '!': case '#': case '$': case '%': case '&': case '\'': case '*': case '+':
 	case '-': case '.': case '^': case '_': case '`': case '|': case '~':
 		return true;
 	default:
-		return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
+		return is_digit(c);
 	}
 }
 
@@ -72,7 +79,7 @@ static inline bool slice_equal_nocase(struct slice a, struct slice b)
 
 	if (a.len != b.len)
 		return false;
-	while (i < a.len && to_lower(a.at[i]) == to_lower(b.at[i]))
+	while (i < a.len && (a.at[i] == b.at[i] || to_lower(a.at[i]) == to_lower(b.at[i])))
 		i++;
 	return i == a.len;
 }
@@ -85,10 +92,12 @@ static inline bool slice_is_nocase(struct slice s, const char *text)
 /* As many bytes as are of the kind, perhaps none. */
 static inline struct slice scan_span(struct slice *in, bool (*is_kind)(char))
 {
-	size_t len = 0;
+	const char *at = in->at, *end = at + in->len;
+	size_t len;
 
-	while (len < in->len && is_kind(in->at[len]))
-		len++;
+	while (at < end && is_kind(*at))
+		at++;
+	len = (size_t)(at - in->at);
 	return slice_take(in, len);
 }
 
