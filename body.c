@@ -123,11 +123,19 @@ static bool decode_form(char *from, const char *end, struct slice *decoded)
 	char *write = from;
 
 	while (read < end) {
-		char byte = *read++;
+		const char *plain = read;
+		char byte;
 
+		while (read < end && *read != '+' && *read != '%')
+			read++;
+		memmove(write, plain, (size_t)(read - plain));
+		write += read - plain;
+		if (read == end)
+			break;
+		byte = *read++;
 		if (byte == '+') {
 			byte = ' ';
-		} else if (byte == '%') {
+		} else {
 			int high = end - read >= 2 ? hex_value(read[0]) : -1;
 			int low = high >= 0 ? hex_value(read[1]) : -1;
 

@@ -92,11 +92,6 @@ void buffer_add_slice(struct buffer *b, struct slice text)
 	buffer_add(b, text.at, text.len);
 }
 
-void buffer_add_text(struct buffer *b, const char *text)
-{
-	buffer_add(b, text, strlen(text));
-}
-
 void buffer_add_number(struct buffer *b, uint64_t number)
 {
 	char digits[20];

@@ -23,7 +23,10 @@ struct buffer {
 bool buffer_reserve(struct buffer *b, size_t more);
 void buffer_add(struct buffer *b, const void *bytes, size_t len);
 void buffer_add_slice(struct buffer *b, struct slice text);
-void buffer_add_text(struct buffer *b, const char *text);
+static inline void buffer_add_text(struct buffer *b, const char *text)
+{
+	buffer_add(b, text, strlen(text)); /* inline: of most texts it is known when they are compiled */
+}
 /* In decimal digits. */
 void buffer_add_number(struct buffer *b, uint64_t number);
 /* Formats as printf does. One call adds at most 1,023 bytes; more sets failed. */

@@ -1,11 +1,12 @@
 /* fields.c: see fields.h */
 #include "fields.h"
 
-/* Does a Content-Type name another charset than UTF-8? */
+/* Does a Content-Type name another charset than UTF-8, in its parameters? */
 static bool has_other_charset(struct slice type)
 {
 	static const char name[] = "charset=";
 
+	(void)slice_cut(&type, ';');
 	for (size_t i = 0; i + strlen(name) <= type.len; i++) {
 		struct slice value = {type.at + i + strlen(name), type.len - i - strlen(name)};
 

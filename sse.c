@@ -36,13 +36,21 @@ bool sse_event_is_valid(struct slice event)
 	return !slice_is(event, "open") && !slice_is(event, "error");
 }
 
-/* Takes the next line off `rest`; false after the last. "a\n" is two lines, the second one empty. */
-static bool next_line(struct slice *rest, struct slice *line)
+/*
+ * Takes the next line off `rest`; false after the last. "a\n" is two lines, the second one empty. `cr`: there are CRs
+ * in it, which is rare, and then it is read byte by byte.
+ */
+static bool next_line(struct slice *rest, struct slice *line, bool cr)
 {
+	const char *lf;
 	size_t len = 0;
 
 	if (!rest->at)
 		return false;
+	if (!cr) {
+		lf = rest->len ? memchr(rest->at, '\n', rest->len) : NULL;
+		len = lf ? (size_t)(lf - rest->at) : rest->len;
+	}
 	while (len < rest->len && rest->at[len] != '\r' && rest->at[len] != '\n')
 		len++;
 	*line = (struct slice){rest->at, len};
@@ -55,12 +63,19 @@ static bool next_line(struct slice *rest, struct slice *line)
 	return true;
 }
 
+static size_t count(struct slice text, char byte)
+{
+	size_t n = 0;
+
+	for ((void)slice_cut(&text, byte); text.at; (void)slice_cut(&text, byte))
+		n++;
+	return n;
+}
+
 size_t sse_fields_max(struct slice event, struct slice data)
 {
-	size_t lines = 1;
+	size_t lines = 1 + count(data, '\r') + count(data, '\n');
 
-	for (size_t i = 0; i < data.len; i++)
-		lines += data.at[i] == '\r' || data.at[i] == '\n';
 	return strlen("event: \n") + event.len + lines * strlen("data: \n") + data.len + 1;
 }
 
@@ -97,11 +112,12 @@ bool cursor_read(struct slice cursor, const char epoch[EPOCH_SIZE], uint64_t *se
 size_t sse_write_fields(char *out, struct slice event, struct slice data)
 {
 	struct slice rest = {data.at ? data.at : "", data.len}, line;
+	bool cr = data.len && memchr(data.at, '\r', data.len);
 	char *to = out;
 
 	if (event.len && !slice_is(event, "message"))
 		to = put_text(put(put_text(to, "event: "), event.at, event.len), "\n");
-	while (next_line(&rest, &line))
+	while (next_line(&rest, &line, cr))
 		to = put_text(put(put_text(to, DATA), line.at, line.len), "\n");
 	return (size_t)(put_text(to, "\n") - out);
 }
