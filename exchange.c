@@ -3,17 +3,22 @@
 
 #include <stdlib.h>
 
+#include "wipe.h"
 #include "worker.h"
 
 enum {
+	KEPT_MAX = 4 * 1024,     /* bytes of a buffer that is kept for the next request */
 	BODY_EXTRA = 64 * 1024,  /* bytes that a body may have beyond three times --max-message, the worst of encodings */
 	FRAMING_MAX = 256 * 1024 /* bytes that stand beside a body in the same buffer: chunks, and what is sent ahead */
 };
 
 bool exchange_begin(struct conn *c)
 {
-	struct exchange *x = calloc(1, sizeof *x);
+	struct exchange *x = c->worker->spare;
 
+	c->worker->spare = NULL;
+	if (!x)
+		x = calloc(1, sizeof *x);
 	if (!x)
 		return false;
 	x->in.max = HTTP_HEAD_MAX + exchange_body_max(c) + FRAMING_MAX;
@@ -22,19 +27,41 @@ bool exchange_begin(struct conn *c)
 	return true;
 }
 
+/* Empties a buffer, and keeps its memory unless it is more than most need. What was secret in it is wiped. */
+static void empty(struct buffer *b)
+{
+	if (b->failed || b->cap > KEPT_MAX)
+		buffer_free(b);
+	wipe(b->at, b->secret < b->cap ? b->secret : b->cap);
+	b->len = 0;
+}
+
+void exchange_free(struct exchange *x)
+{
+	buffer_free(&x->in);
+	buffer_free(&x->out);
+	buffer_free(&x->cors);
+	free(x->request);
+	free(x);
+}
+
 void exchange_drop(struct conn *c)
 {
 	struct exchange *x = c->exchange;
 
 	if (!x)
 		return;
-	atomic_fetch_sub(&c->worker->server->request_bytes, x->charged);
-	buffer_free(&x->in);
-	buffer_free(&x->out);
-	buffer_free(&x->cors);
-	free(x->request);
-	free(x);
 	c->exchange = NULL;
+	atomic_fetch_sub(&c->worker->server->request_bytes, x->charged);
+	if (c->worker->spare) {
+		exchange_free(x);
+		return;
+	}
+	empty(&x->in);
+	empty(&x->out);
+	empty(&x->cors);
+	*x = (struct exchange){.in = x->in, .out = x->out, .cors = x->cors, .request = x->request};
+	c->worker->spare = x;
 }
 
 void exchange_put_by(struct conn *c)
@@ -54,10 +81,12 @@ void exchange_renew(struct conn *c)
 {
 	struct exchange *x = c->exchange;
 
-	exchange_put_by(c);
-	buffer_free(&x->out);
-	buffer_free(&x->cors);
-	*x = (struct exchange){.in = x->in, .charged = x->charged};
+	buffer_consume(&x->in, x->head + x->body);
+	if (!x->in.len && x->in.cap > KEPT_MAX)
+		buffer_free(&x->in);
+	empty(&x->out);
+	empty(&x->cors);
+	*x = (struct exchange){.in = x->in, .out = x->out, .cors = x->cors, .request = x->request, .charged = x->charged};
 	(void)exchange_charge(c);
 }
 

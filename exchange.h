@@ -21,7 +21,7 @@ struct exchange {
 	size_t head;                 /* bytes of the request's head; 0 until it is there whole */
 	size_t body;                 /* bytes of its body, decoded, that lie behind the head */
 	struct http_chunks chunks;
-	struct http_request *request; /* its slices point into `in`; NULL before the head is there and after it was handled */
+	struct http_request *request; /* its slices point into `in`; good once `head` is set */
 	const struct route *route;   /* NULL until it is known */
 	struct buffer cors;          /* header lines for the answer, by the request's origin */
 	const char *parsed;          /* where the buffer was when its head was parsed */
@@ -37,8 +37,9 @@ struct exchange {
 
 /* Gives the connection one that is empty. False without memory. */
 bool exchange_begin(struct conn *c);
-/* Gives it back. */
+/* Gives it back: the worker keeps one for its next request, emptied, so that small ones allocate nothing. */
 void exchange_drop(struct conn *c);
+void exchange_free(struct exchange *x);
 /* The request has been handled but for its answer, which comes later: gives back what is no longer needed. */
 void exchange_put_by(struct conn *c);
 /* The answer is out: what it took is given back. What has come of the next request stays. */

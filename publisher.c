@@ -4,8 +4,6 @@
  */
 #include "api.h"
 
-#include <stdlib.h>
-
 #include "answer.h"
 #include "fields.h"
 #include "subscriber.h"
@@ -98,16 +96,12 @@ static const char *take(struct draft *d, const struct body_field *f)
 	return set_once(&p->event, f->value);
 }
 
-static struct draft *new_draft(const struct conn *c)
+/* A draft is large, and lives on the stack: what is not set here is not read. */
+static void begin_draft(struct draft *d, const struct conn *c)
 {
-	struct draft *d = malloc(sizeof *d);
-
-	if (!d)
-		return NULL;
 	d->publication = (struct publication){.uid = d->uid, .channel = d->channel, .ttl = -1};
 	d->max_message = (size_t)c->worker->server->options->max_message;
 	d->too_large = false;
-	return d;
 }
 
 /* Reads the body into the draft. False: answered. */
@@ -250,15 +244,13 @@ static void hand_over(struct conn *c, const struct draft *d, void (*settle)(stru
 
 void api_publish(struct conn *c)
 {
-	struct draft *d = new_draft(c);
+	struct draft d;
 
-	if (!d)
-		answer_error(c, REFUSED_NO_MEMORY);
-	else if (read_draft(c, d))
-		hand_over(c, d, answer_published);
+	begin_draft(&d, c);
+	if (read_draft(c, &d))
+		hand_over(c, &d, answer_published);
 	else
 		count_publish(c, PUBLISH_REFUSED);
-	free(d);
 }
 
 /* ---- the demo page's form */
@@ -267,25 +259,20 @@ void api_demo_publish(struct conn *c)
 {
 	struct claims claims;
 	unsigned char tag[4];
-	struct draft *d;
+	struct draft d;
 	bool everyone;
 
-	if (!subscriber_verify(c, (struct slice){NULL, 0}, &claims, tag))
+	begin_draft(&d, c);
+	if (!subscriber_verify(c, (struct slice){NULL, 0}, &claims, tag) || !read_draft(c, &d))
 		return;
-	d = new_draft(c);
-	if (!d) {
-		answer_error(c, REFUSED_NO_MEMORY);
-	} else if (read_draft(c, d)) {
-		everyone = d->publication.uids == 1 && slice_is(d->uid[0], "everyone");
-		if (d->publication.channels || d->publication.uids != 1 || (!everyone && !slice_is(d->uid[0], "self"))) {
-			answer_field_error(c, slice_of("to"), "self or everyone");
-		} else {
-			d->publication.uids = !everyone;
-			d->uid[0] = claims.uid;
-			hand_over(c, d, answer_published);
-		}
+	everyone = d.publication.uids == 1 && slice_is(d.uid[0], "everyone");
+	if (d.publication.channels || d.publication.uids != 1 || (!everyone && !slice_is(d.uid[0], "self"))) {
+		answer_field_error(c, slice_of("to"), "self or everyone");
+		return;
 	}
-	free(d);
+	d.publication.uids = !everyone;
+	d.uid[0] = claims.uid;
+	hand_over(c, &d, answer_published);
 }
 
 /* ---- web-msg-sender's form */
@@ -349,19 +336,19 @@ static void refuse_compat(struct conn *c, enum publish_result why)
 
 void api_compat(struct conn *c)
 {
-	struct draft *d = new_draft(c);
+	struct draft d;
 	struct buffer escaped = {0};
 
-	if (d && read_compat(c, d)) {
-		buffer_reserve(&escaped, d->publication.data.len + 1);
-		add_escaped(&escaped, d->publication.data);
-		d->publication.data = (struct slice){escaped.at, escaped.len};
-		d->publication.event = slice_of("new_msg");
+	begin_draft(&d, c);
+	if (read_compat(c, &d)) {
+		buffer_reserve(&escaped, d.publication.data.len + 1);
+		add_escaped(&escaped, d.publication.data);
+		d.publication.data = (struct slice){escaped.at, escaped.len};
+		d.publication.event = slice_of("new_msg");
 	}
-	if (d && d->publication.event.at && !escaped.failed)
-		hand_over(c, d, answer_compat);
+	if (d.publication.event.at && !escaped.failed)
+		hand_over(c, &d, answer_compat);
 	else
-		refuse_compat(c, d && !escaped.failed ? PUBLISH_REFUSED : PUBLISH_FAILED);
+		refuse_compat(c, escaped.failed ? PUBLISH_FAILED : PUBLISH_REFUSED);
 	buffer_free(&escaped);
-	free(d);
 }

@@ -447,6 +447,8 @@ void worker_close(struct worker *w)
 	keyring_release(w->api_keys);
 	keyring_release(atomic_load(&w->next_secrets));
 	keyring_release(atomic_load(&w->next_api_keys));
+	if (w->spare)
+		exchange_free(w->spare);
 	free(w->hot.conn);
 	free(w->hot.poll);
 	free(w->cold.conn);

@@ -54,6 +54,7 @@ struct worker {
 	size_t fixed; /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
 	struct ready_queue ready[READY_QUEUES];
 	struct conn *closed;      /* to be reaped */
+	struct exchange *spare;   /* for the next request, or NULL: see exchange_drop() */
 	_Atomic uint64_t in_state[CONN_STATES]; /* connections; written by this worker alone */
 	size_t onlookers;         /* streams that want pushsse.online */
 	size_t timed, polled;     /* where in the cold set the next slice of each walk begins */
