@@ -16,8 +16,11 @@ printf '#include <stdio.h>\n#include <string.h>\nint main(int n, char **v) { cha
 # shellcheck disable=SC2086 # lists of words
 takes() { $compiler $flags -Werror "$@" -o "$dir/t" "$dir/t.c" -lpthread >"$dir/log" 2>&1 && ! [ -s "$dir/log" ]; }
 
+# musl-gcc's linker makes a program with a loader of it.
+is_static() { readelf -lW "$dir/t" >"$dir/log" && ! grep -q INTERP "$dir/log"; }
+
 # shellcheck disable=SC2086
-if takes $pie $guards $fortify $linker; then
+if takes $pie $guards $fortify $linker && is_static; then
 	echo "CFLAGS += -fPIE $guards $fortify"
 	echo "LDFLAGS = -static-pie $linker"
 	exit
@@ -26,7 +29,7 @@ fi
 # One after the other, then.
 hardened='' linked=-static
 # shellcheck disable=SC2086
-if takes $pie; then hardened=-fPIE linked=-static-pie; fi
+if takes $pie && is_static; then hardened=-fPIE linked=-static-pie; fi
 for flag in $guards "$fortify"; do
 	# shellcheck disable=SC2086
 	if takes $hardened $linked $flag; then hardened="$hardened $flag"; fi

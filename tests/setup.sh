@@ -70,6 +70,10 @@ need_command npm npm
 need_command systemd-analyze systemd
 need_command setpriv util-linux
 need_command perl perl-base
+need_command musl-gcc musl-tools
+need_command s390x-linux-gnu-gcc gcc-s390x-linux-gnu
+need_package libc6-dev-s390x-cross
+need_command qemu-s390x qemu-user
 need_command dpkg-buildpackage dpkg-dev
 need_command dh debhelper
 need_command lintian lintian
