@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asLines, payloads } from './payloads.js';
 import { Server, query, serve, temporary, token } from './server.js';
-import { got, isOpen, numbers, quick, site, start, until } from './site.js';
+import { got, hasty, isOpen, numbers, quick, site, start, until } from './site.js';
 import { eventually } from './wire.js';
 
 const all = Object.values(payloads);
@@ -154,6 +154,56 @@ export function behaves(engine, open, { tabs = false } = {}) {
       other.onopen = () => (resolve(other.transport), other.close());
     }));
     assert.deepEqual([again, at.count('/poll') > polls], ['poll', true], 'it is remembered');
+  });
+
+  test(`${engine}: whatever the server answers, no exception, no loop without delay; and when it is well again, so is the page`, async (t) => {
+    const server = await serve({ args: quick }, t);
+    const at = await site(t, server);
+    const answers = (status, type, body, headers) => (response) => response.writeHead(status, { ...(type && { 'content-type': type }), ...headers }).end(body);
+    const stream = 'text/event-stream';
+    at.bad = {
+      html: answers(200, 'text/html', '<!doctype html><p>Log in to the wireless network'),
+      nothing: answers(204),
+      empty: answers(200, stream, ''),
+      error: answers(500, 'text/html', '<h1>500</h1>'),
+      busy: answers(503, 'application/json', '{"error":"full"}'),
+      missing: answers(404, 'text/plain', 'no'),
+      redirect: answers(302, '', '', { location: '/page' }),
+      half: answers(200, stream, 'event: pushsse.hello\nid: e-1\ndata: {"v":1,'),
+      garbage: answers(200, stream, Buffer.from([0xff, 0xfe, 0, 10, 10, 58, 10, 100, 97, 116, 97, 10, 10])),
+      json: answers(200, 'application/json', '[1,{"events":[null],"lastEventId":5}]'),
+      cut: (response) => response.socket.destroy(),
+      short: (response) => response.writeHead(200, { 'content-length': 1000 }).write('{"v":1', () => response.socket.destroy()),
+    };
+    const kinds = Object.keys(at.bad);
+    const began = performance.now();
+    const push = await open(t, `${at.url}/page`);
+    await push.evaluate(({ kinds, given, options }) => {
+      window.all = {};
+      for (const kind of kinds) {
+        const one = new PushSSE(`/${kind}/events`, { token: given, ...options });
+        all[kind] = { one, errors: [], messages: [] };
+        one.onerror = (e) => all[kind].errors.push(`${e.status} ${e.reason} ${e.willRetry}`);
+        one.onmessage = (e) => all[kind].messages.push(e.data);
+      }
+    }, { kinds, given: token('42'), options: { ...hasty, pauseHidden: false } });
+    const look = () => push.evaluate(() => Object.entries(all).map(([kind, { one, errors, messages }]) => ({ kind, state: one.state, errors, messages })));
+    const untilAll = (found, what) => eventually(async () => (await look()).every(found), what).catch(async (error) => {
+      throw new Error(`${error.message}: ${JSON.stringify((await look()).filter((one) => !found(one)))}`);
+    });
+    await untilAll(({ errors }) => errors.length > 2, 'three errors each');
+    const most = (2 * (performance.now() - began)) / hasty.minDelay; // a stream and a probe each time
+    for (const kind of kinds) assert.ok(at.count(`/${kind}`) < most, `${at.count(`/${kind}`)} requests, ${kind}`);
+    assert.ok((await look()).every(({ errors }) => errors.every((error) => error.endsWith('true'))), JSON.stringify(await look()));
+    for (const kind of kinds.slice(4)) await push.evaluate((kind) => all[kind].one.close(), kind); // six connections are all there are
+    at.bad = {};
+    const well = ({ kind }) => kinds.indexOf(kind) < 4;
+    await untilAll((one) => !well(one) || one.state === 'open', 'open');
+    await server.publish({ to: '42', content: 'well again' });
+    await untilAll((one) => !well(one) || one.messages.join() === 'well again', 'the message');
+    await push.evaluate(() => Object.values(all).forEach(({ one }) => one.close()));
+    await server.settled('42', 0);
+    assert.deepEqual(await push.evaluate(() => wrong), []);
   });
 
   test(`${engine}: a token that expires in the middle is replaced; one that cannot be is an error`, async (t) => {

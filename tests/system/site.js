@@ -15,10 +15,17 @@ addEventListener('unhandledrejection', (e) => wrong.push(String(e.reason)));
 </script><script src="/pushsse.js"></script>${driver ? `<script src="${driver}"></script>` : ''}`;
 
 // `hold` keeps the bytes of streams back; cut() ends those that there are; `tokens` are what /push-token answers, the last
-// one for ever; a function makes it then. `requests` are those to the server, `files` what else the site has.
+// one for ever; a function makes it then. `requests` are those to the server, `files` what else the site has. What is asked
+// for below /KIND/ is answered by bad[KIND](response), if there is that, else as if it was not below it.
 export async function site(t, server, tokens = [token('42')]) {
-  const made = { hold: false, tokens: [...tokens], asked: 0, requests: [], files: {}, open: new Set() };
+  const made = { hold: false, tokens: [...tokens], asked: 0, requests: [], files: {}, bad: {}, open: new Set() };
   const listener = http.createServer((request, response) => {
+    const [, kind, rest] = /^\/([a-z]+)(\/(?:events|poll)\?.*)/.exec(request.url) ?? [];
+    if (kind) {
+      made.requests.push({ path: `/${kind}` });
+      if (made.bad[kind]) return made.bad[kind](response);
+      request.url = rest;
+    }
     const { pathname, searchParams } = new URL(request.url, 'http://site');
     if (pathname === '/push-token') {
       made.asked++;
