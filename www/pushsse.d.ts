@@ -67,6 +67,9 @@ export class PushSSE {
 	static readonly CONNECTING: 0;
 	static readonly OPEN: 1;
 	static readonly CLOSED: 2;
+	readonly CONNECTING: 0;
+	readonly OPEN: 1;
+	readonly CLOSED: 2;
 
 	constructor(url: string, options?: PushOptions);
 

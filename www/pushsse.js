@@ -497,15 +497,16 @@ function PushSSE(url, given) {
 	anchor.href = url;
 	base = anchor.href.split("#")[0];
 	push.url = base.replace(/([?&]token=)[^&]*/, "$1");
-	base += (/\?/.test(base) ? "&" : "?") + "cid=" + Math.random().toString(36).slice(2);
+	base += (/\?/.test(base) ? "&" : "?") + "cid=" + Math.random();
 	[].concat(tab.channels).forEach(function (channel) { base += "&channel=" + encodeURIComponent(channel); });
 	if (!window.EventSource) tab.transports = ["poll"];
-	if (!navigator.locks || !window.BroadcastChannel || !window.AbortController) tab.share = false;
+	/* What has locks has AbortController. */
+	if (!navigator.locks || !window.BroadcastChannel) tab.share = false;
 	origin = base.split("/", 3).join("/");
 	tab.sameOrigin = origin === location.origin;
 	push.withCredentials = tab.withCredentials;
 	push.cursor = "" + tab.lastEventId;
-	tab.minDelay = Math.max(SHORTEST, tab.minDelay) || SHORTEST;
+	if (!(tab.minDelay > SHORTEST)) tab.minDelay = SHORTEST;
 
 	/* ---- What the link has to say, here or in the tab that leads ---- */
 
@@ -652,8 +653,8 @@ function PushSSE(url, given) {
 	look();
 }
 
-PushSSE.CONNECTING = 0;
-PushSSE.OPEN = 1;
-PushSSE.CLOSED = 2;
+["CONNECTING", "OPEN", "CLOSED"].forEach(function (name, value) {
+	PushSSE[name] = PushSSE.prototype[name] = value;
+});
 return PushSSE;
 }());

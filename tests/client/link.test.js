@@ -33,6 +33,7 @@ test('it opens with token, cid and cursor, dispatches each message once, and kee
   assert.deepEqual([searchParams.get('token'), searchParams.get('lastEventId'), searchParams.get('channel')], [GOOD, 'e-3', 'a&b']);
   assert.match(searchParams.get('cid'), /./);
   assert.deepEqual([it.push.url, it.push.readyState, it.push.transport], ['https://page.test/events', 0, null]);
+  for (const constants of [it.push, it.tab.PushSSE]) assert.deepEqual([constants.CONNECTING, constants.OPEN, constants.CLOSED], [0, 1, 2]);
   it.stream.hello('e-3');
   for (const seq of [4, 5, 5, 4, 10]) it.stream.send('message', `n${seq}`, `e-${seq}`);
   it.stream.send('pushsse.ping', '1', 'e-12');

@@ -49,7 +49,7 @@ push.addEventListener('reset', (e) => { const reason: 'restart' | 'gap' = e.reas
 push.onerror = (e) => { if (!e.willRetry) console.log(e.status.toFixed(), e.reason); };
 push.onstate = ({ state, transport }) => console.log(state, transport);
 push.onmessage = null;
-const level: 0 | 1 | 2 = push.readyState;
+const level: 0 | 1 | 2 = push.readyState, closed: boolean = push.readyState === push.CLOSED;
 push.reconnect();
 push.close();
 new Named('/events');`), '');

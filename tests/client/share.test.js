@@ -162,7 +162,7 @@ test('when a new token is of another user, the tab leaves the group', async (t) 
 });
 
 test('without locks, or where they are refused, each tab has its own connection', async (t) => {
-  for (const without of [['locks'], ['BroadcastChannel'], ['AbortController']]) {
+  for (const without of [['locks'], ['BroadcastChannel']]) {
     const { world } = await tabs(t, 0);
     await world.join({}, { without });
     await world.join({}, { without });
