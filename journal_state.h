@@ -84,4 +84,22 @@ bool journal_read(struct journal *j, char epoch[JOURNAL_EPOCH], journal_replay *
 /* journal_write.c: the writer thread. */
 void *journal_run(void *context);
 
+/* journal_files.c: by the writer thread alone. What is false has failed; errno says why. */
+bool journal_write_all(struct journal *j, int fd, const char *at, size_t len);
+/* Syncs what is written to the segment. */
+bool journal_sync_written(struct journal *j);
+/* Remembers a fault, which is the errno; the next attempt to begin a segment comes with the next batch, or in a while. */
+bool journal_failed(struct journal *j, int error);
+/* Begins the next segment: j->fd is its file. */
+bool journal_begin(struct journal *j);
+/* Ends the segment where all before is good; when nobody asked for a sync, that is all that was written. */
+void journal_seal(struct journal *j);
+/* The last segment of before the start: its torn tail is cut off, and what was replayed of it is made to last. */
+void journal_settle(struct journal *j);
+/* Seals the last one, and says behind it that it is whole. */
+void journal_end(struct journal *j);
+/* Under the lock: the place in the table of a segment that may go, or `segments`. */
+size_t journal_find_unneeded(const struct journal *j);
+void journal_unlink_unneeded(struct journal *j);
+
 #endif
