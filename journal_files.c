@@ -299,12 +299,10 @@ void journal_settle(struct journal *j)
 		return;
 	segment_write_name(name, j->segment[j->segments - 1].number);
 	fd = j->system.openat(j->directory.fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-	if (fd < 0)
-		(void)journal_failed(j, errno); /* journal_begin() says what is to be trusted */
-	else if (j->overlong)
+	if (fd >= 0 && j->overlong)
 		j->overlong = !cut(j, fd, j->trusted);
-	else if (!sync_file(j, fd))
-		(void)journal_failed(j, errno);
+	else if (fd < 0 || !sync_file(j, fd))
+		(void)journal_failed(j, errno); /* journal_begin() says what is to be trusted */
 	if (fd >= 0)
 		(void)close(fd); /* nothing was written through it */
 	if (j->lacking)
