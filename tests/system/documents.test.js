@@ -47,6 +47,13 @@ test('the man page has the options of --help, in their order, with their default
   }
 });
 
+test('the man page has the commands of --help', async () => {
+  const { stdout } = await pushsse(['--help']);
+  const commands = [...stdout.matchAll(/^  pushsse ([a-z]+(?: [a-z]+)?)/gm)].map(([, command]) => command.split(' '));
+  assert.ok(commands.length >= 3);
+  for (const word of commands.flat()) assert.match(read('pushsse.1'), new RegExp(`^\\.Cm .*\\b${word}\\b`, 'm'), word);
+});
+
 test('no document names an option that is not there', async () => {
   const known = new Set([...(await helped()).map(({ name }) => name), 'help', 'version']);
   // Options of other programs that are shown with ours, in lines that begin with those.

@@ -73,6 +73,7 @@ const ALERTS = [
   ['PushsseStorageFailing', ['pushsse_journal_failing', '1x10'], ['pushsse_journal_failing', '0x10']],
   ['PushssePublishesFail', ['pushsse_publishes_total{result="failed"}', '0+1x10'], ['pushsse_publishes_total{result="ok"}', '0+1x10']],
   ['PushsseTurnsStreamsAway', ['pushsse_refused_requests_total{code="200",reason="full"}', '0+1x10'], ['pushsse_refused_requests_total{code="404",reason="not_found"}', '0+1x10']],
+  ['PushsseShedsRequests', ['pushsse_refused_requests_total{code="503",reason="too_many_requests"}', '0+1x10'], ['pushsse_refused_requests_total{code="503",reason="busy"}', '0+1x10']],
   ['PushsseNearlyFull', ['pushsse_streams{transport="sse"}', '86x10', 'pushsse_streams{transport="poll"}', '0x10', 'pushsse_max_streams', '100x10'],
     ['pushsse_streams{transport="sse"}', '84x10', 'pushsse_streams{transport="poll"}', '0x10', 'pushsse_max_streams', '100x10']],
   ['PushsseConnectionsNearlyFull', ['pushsse_connections', '91x10', 'pushsse_max_connections', '100x10'], ['pushsse_connections', '90x10', 'pushsse_max_connections', '100x10']],
