@@ -71,7 +71,9 @@ static const char *headers_of(int status)
 
 enum refusal answer_unauthorized(struct conn *c, enum refusal refusal)
 {
-	if (peers_fail(c->worker->server->peers, c->peer, c->worker->now))
+	struct peers *peers = c->worker->server->peers;
+
+	if (peers_fail(peers, peers_held(peers, c->fd), c->worker->now))
 		return refusal;
 	c->exchange->keep_alive = false;
 	return REFUSED_TOO_MANY_FAILURES;

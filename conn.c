@@ -34,7 +34,8 @@ struct conn *conn_new(struct worker *w, const struct arrival *a)
 		return NULL;
 	}
 	*c = (struct conn){.fd = a->fd, .state = CONN_READING, .listener = a->listener, .proxied = a->proxied,
-	                   .slot = NO_SLOT, .worker = w, .since = w->now, .peer = a->peer};
+	                   .slot = NO_SLOT, .worker = w, .since = w->now};
+	peers_hold(w->server->peers, a->fd, a->peer, w->now);
 	count_state(c, 1);
 	worker_place(w, c);
 	return c;
@@ -44,7 +45,7 @@ void conn_free(struct conn *c)
 {
 	hub_unsubscribe(c->worker->server->hub, &c->reader, false, c->worker->now);
 	exchange_drop(c);
-	peers_leave(c->worker->server->peers, c->peer, c->worker->now);
+	peers_hold(c->worker->server->peers, c->fd, NULL, c->worker->now);
 	(void)close(c->fd); /* nothing is left to be done about an error */
 	free(c);
 }
@@ -319,10 +320,8 @@ static void finish_answer(struct conn *c)
 	c->since = c->worker->now;
 	if (x->keep_alive && x->whole) {
 		exchange_renew(c);
-		if (c->proxied) { /* the next one may be from somewhere else */
-			peers_leave(c->worker->server->peers, c->peer, c->worker->now);
-			c->peer = NULL;
-		}
+		if (c->proxied) /* the next one may be from somewhere else */
+			peers_hold(c->worker->server->peers, c->fd, NULL, c->worker->now);
 		conn_enter(c, CONN_READING);
 	} else if (x->whole && x->in.len <= x->head + x->body) {
 		conn_close(c);

@@ -64,7 +64,6 @@ struct conn {
 	struct worker *worker;
 	struct exchange *exchange;   /* NULL between requests, and on a stream unless control bytes did not go out */
 	struct conn *next, **link;   /* in a ready queue; when closed: the next to be reaped */
-	struct peer *peer;           /* whom it, or the request under way, is from; NULL when that is not counted */
 	struct reader reader;        /* attached on a stream and a parked poll */
 };
 

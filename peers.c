@@ -2,11 +2,13 @@
 #include "peers.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "hash.h"
 
-enum { CHAINS_MIN = 64, CHAINS_MAX = 1 << 20 }; /* a table of 8 MB at most; pages that nothing is in cost nothing */
+enum { CHAINS_MIN = 64, CHAINS_MAX = 1 << 20 }; /* tables of 8 MB and 32 at most; pages that nothing is in cost nothing */
+enum { HELD_MORE = 256, HELD_MAX = 1 << 22 };    /* descriptors beyond the connections; those above are not counted */
 
 struct peer {
 	struct peer *next;
@@ -19,6 +21,8 @@ struct peer {
 
 struct peers {
 	pthread_mutex_t lock;
+	_Atomic(struct peer *) *held; /* by descriptor; each is its connection's worker's alone */
+	size_t helds;
 	struct peer **chain;
 	size_t chains, swept; /* a power of two; where the next chain is looked through */
 	size_t idle;          /* without a connection */
@@ -37,8 +41,11 @@ struct peers *peers_open(uint32_t most, size_t capacity, const uint64_t key[2], 
 	while (p->chains < capacity && p->chains < CHAINS_MAX)
 		p->chains *= 2;
 	p->chain = calloc(p->chains, sizeof(struct peer *));
-	if (p->chain && pthread_mutex_init(&p->lock, NULL) == 0)
+	p->helds = capacity < HELD_MAX - HELD_MORE ? capacity + HELD_MORE : HELD_MAX;
+	p->held = calloc(p->helds, sizeof *p->held);
+	if (p->chain && p->held && pthread_mutex_init(&p->lock, NULL) == 0)
 		return p;
+	free(p->held);
 	free(p->chain);
 	free(p);
 	return NULL;
@@ -57,6 +64,7 @@ void peers_close(struct peers *p)
 		}
 	}
 	(void)pthread_mutex_destroy(&p->lock);
+	free(p->held);
 	free(p->chain);
 	free(p);
 }
@@ -143,6 +151,22 @@ void peers_leave(struct peers *p, struct peer *peer, int64_t now)
 		sweep(p, chain_of(p, &peer->ip), now);
 	}
 	(void)pthread_mutex_unlock(&p->lock);
+}
+
+struct peer *peers_held(const struct peers *p, int fd)
+{
+	return (size_t)fd < p->helds ? atomic_load_explicit(&p->held[fd], memory_order_relaxed) : NULL;
+}
+
+void peers_hold(struct peers *p, int fd, struct peer *peer, int64_t now)
+{
+	struct peer *before = peers_held(p, fd);
+
+	if ((size_t)fd >= p->helds)
+		before = peer;
+	else if (before != peer) /* a page that nobody is noted in is not touched */
+		atomic_store_explicit(&p->held[fd], peer, memory_order_relaxed);
+	peers_leave(p, before, now);
 }
 
 bool peers_fail(struct peers *p, struct peer *peer, int64_t now)

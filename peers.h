@@ -33,6 +33,12 @@ void peers_close(struct peers *peers);
 bool peers_enter(struct peers *peers, struct ip ip, bool unbounded, int64_t now, struct peer **peer);
 /* NULL is allowed. */
 void peers_leave(struct peers *peers, struct peer *peer, int64_t now);
+/*
+ * Notes whom a descriptor's connection, or the request under way on it, is from, in place of who was noted before, who is
+ * given back. NULL: nobody. (Not in struct conn: most streams come by proxies on loopback, and need no room for it.)
+ */
+void peers_hold(struct peers *peers, int fd, struct peer *peer, int64_t now);
+struct peer *peers_held(const struct peers *peers, int fd);
 /* It came with a wrong token or key, or without. False: too often. NULL is never too often. */
 bool peers_fail(struct peers *peers, struct peer *peer, int64_t now);
 

@@ -112,10 +112,16 @@ static bool find_client(const struct conn *c, struct ip *ip)
 /* A request by a trusted proxy counts as a connection of the client until it is answered. False: it has too many. */
 static bool admit_peer(struct conn *c)
 {
+	struct peers *peers = c->worker->server->peers;
+	struct peer *peer;
 	struct ip ip;
 
-	return !c->proxied || !find_client(c, &ip) ||
-	       peers_enter(c->worker->server->peers, ip, c->listener == LISTENER_API, c->worker->now, &c->peer);
+	if (!c->proxied || !find_client(c, &ip))
+		return true;
+	if (!peers_enter(peers, ip, c->listener == LISTENER_API, c->worker->now, &peer))
+		return false;
+	peers_hold(peers, c->fd, peer, c->worker->now);
+	return true;
 }
 
 /* Is there room for its client, and for its answer? False: answered. */

@@ -53,6 +53,28 @@ static void bounds_the_connections_of_an_address(void **state)
 	peers_leave(*state, NULL, 0);
 }
 
+static void notes_them_by_descriptor(void **state)
+{
+	struct peer *peer[MOST], *other;
+
+	assert_null(peers_held(*state, 7));
+	for (int i = 0; i < MOST; i++) { /* each gives the one before back */
+		assert_true(peers_enter(*state, ip_of(1), false, 0, &peer[i]));
+		peers_hold(*state, 7, peer[i], 0);
+	}
+	assert_ptr_equal(peers_held(*state, 7), peer[0]);
+	for (int i = 1; i < MOST; i++)
+		assert_true(peers_enter(*state, ip_of(1), false, 0, &peer[i]));
+	assert_false(peers_enter(*state, ip_of(1), false, 0, &other));
+	peers_hold(*state, 7, NULL, 0);
+	assert_null(peers_held(*state, 7));
+	assert_true(peers_enter(*state, ip_of(1), false, 0, &peer[0]));
+	peers_hold(*state, 1 << 30, peer[0], 0); /* beyond the table: not counted */
+	assert_null(peers_held(*state, 1 << 30));
+	for (int i = 1; i < MOST; i++)
+		peers_leave(*state, peer[i], 0);
+}
+
 static void counts_a_network_of_ipv6_as_one(void **state)
 {
 	struct ip ip = {{0x20, 1, 0x0d, 0xb8}};
@@ -153,6 +175,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bounds_the_connections_of_an_address, open_peers, close_peers),
+		cmocka_unit_test_setup_teardown(notes_them_by_descriptor, open_peers, close_peers),
 		cmocka_unit_test_setup_teardown(counts_a_network_of_ipv6_as_one, open_peers, close_peers),
 		cmocka_unit_test_setup_teardown(bounds_failures_also_over_connections, open_peers, close_peers),
 		cmocka_unit_test_setup_teardown(remembers_so_many_and_no_more, open_peers, close_peers),
