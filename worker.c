@@ -141,7 +141,7 @@ static int timeout_of(const struct worker *w)
 {
 	bool idle = w->hot.count == w->fixed && w->cold.count == 0 && !atomic_load(&w->server->draining);
 
-	if (has_marks(w))
+	if (has_marks(w) || w->timing.left || w->leaving.left)
 		return 0;
 	if (idle && w->now >= w->accept_again)
 		return IDLE_MS;
@@ -215,7 +215,7 @@ static void tell_online(struct worker *w)
 }
 
 /* How many cold connections a walk goes on in a tick, so that its round is done in time. */
-static size_t slice_size(const struct worker *w, size_t least, size_t round_ms)
+static size_t slice_of_tick(const struct worker *w, size_t least, size_t round_ms)
 {
 	size_t size = w->cold.count * WORKER_TICK_MS / round_ms + 1;
 
@@ -224,29 +224,30 @@ static size_t slice_size(const struct worker *w, size_t least, size_t round_ms)
 	return size < w->cold.count ? size : w->cold.count;
 }
 
-static struct conn *next_cold(const struct worker *w, size_t *at)
+static struct conn *next_cold(const struct worker *w, struct walk *walk)
 {
-	*at = *at + 1 < w->cold.count ? *at + 1 : 0;
-	return w->cold.conn[*at];
+	walk->at = walk->at + 1 < w->cold.count ? walk->at + 1 : 0;
+	return w->cold.conn[walk->at];
 }
 
 /* Whose time has come? */
-static void walk_time(struct worker *w)
+static void walk_time(struct worker *w, size_t n)
 {
-	for (size_t n = slice_size(w, WORKER_SLICE, WORKER_TIME_ROUND_MS); n > 0 && w->cold.count > 0; n--)
-		stream_tick(next_cold(w, &w->timed));
+	for (; n > 0 && w->cold.count > 0; n--)
+		stream_tick(next_cold(w, &w->timing));
 }
 
 /* Who has left? */
-static void walk_leaving(struct worker *w)
+static void walk_leaving(struct worker *w, size_t n)
 {
 	struct conn_set *slice = &w->slice;
-	size_t n = slice_size(w, w->cold.count > WORKER_SLICE ? 1 : WORKER_SLICE, WORKER_LEAVE_ROUND_MS);
 
+	if (n > w->cold.count)
+		n = w->cold.count;
 	if (!conn_set_reserve(slice, true, n))
 		n = slice->capacity; /* fewer at a time: a round takes longer */
 	for (size_t i = 0; i < n; i++) {
-		slice->conn[i] = next_cold(w, &w->polled);
+		slice->conn[i] = next_cold(w, &w->leaving);
 		slice->poll[i] = (struct pollfd){.fd = slice->conn[i]->fd, .events = POLLIN};
 	}
 	if (n == 0 || poll(slice->poll, (nfds_t)n, 0) <= 0)
@@ -259,6 +260,30 @@ static void walk_leaving(struct worker *w)
 		if (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c))
 			stream_left(c);
 	}
+}
+
+/* Takes a step of a tick's slice off what is left of it. */
+static size_t take_step(struct walk *walk, size_t least)
+{
+	size_t step = walk->slice / WORKER_STEPS;
+
+	if (step < least)
+		step = least;
+	if (step > walk->left)
+		step = walk->left;
+	walk->left -= step;
+	return step;
+}
+
+static void step_walks(struct worker *w)
+{
+	walk_time(w, take_step(&w->timing, WORKER_TIME_STEP));
+	walk_leaving(w, take_step(&w->leaving, WORKER_LEAVE_STEP));
+}
+
+static void begin_walk(struct walk *walk, size_t slice)
+{
+	walk->slice = walk->left = slice;
 }
 
 /* Is anything under way on a hot connection: a request, an answer, a stream that is blocked? */
@@ -303,8 +328,9 @@ static void tick(struct worker *w)
 		if (i < w->hot.count)
 			conn_tick(w->hot.conn[i]);
 	count_lag(&w->counters, w->lag);
-	walk_time(w);
-	walk_leaving(w);
+	begin_walk(&w->timing, slice_of_tick(w, WORKER_SLICE, WORKER_TIME_ROUND_MS));
+	begin_walk(&w->leaving,
+	           slice_of_tick(w, w->cold.count > WORKER_SLICE ? 1 : WORKER_SLICE, WORKER_LEAVE_ROUND_MS));
 	tell_online(w);
 	if (atomic_load(&w->server->draining))
 		drain(w);
@@ -402,6 +428,7 @@ void worker_turn(struct worker *w)
 	visit_ready(w);
 	settle_waiting(w);
 	tick(w);
+	step_walks(w);
 	reap(w);
 	hub_flush(w->server->hub);
 }
