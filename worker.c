@@ -237,10 +237,14 @@ static void walk_time(struct worker *w, size_t n)
 		stream_tick(next_cold(w, &w->timing));
 }
 
-/* Who has left? */
+/*
+ * Who has left? While many have, it looks on: else those that come and go would stay for a round each, several times as
+ * many as there are.
+ */
 static void walk_leaving(struct worker *w, size_t n)
 {
 	struct conn_set *slice = &w->slice;
+	size_t left = 0;
 
 	if (n > w->cold.count)
 		n = w->cold.count;
@@ -257,8 +261,14 @@ static void walk_leaving(struct worker *w, size_t n)
 
 		if (!slice->poll[i].revents || !conn_is_cold(c))
 			continue;
-		if (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c))
+		if (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c)) {
 			stream_left(c);
+			left++;
+		}
+	}
+	if (left * WORKER_LEAVERS > n && w->leaving.slice < WORKER_SLICE) {
+		w->leaving.slice += n;
+		w->leaving.left += n;
 	}
 }
 

@@ -26,6 +26,7 @@ enum {
 	WORKER_STEPS = 8,             /* turns that a slice is spread over: a publisher waits for a step, not for a slice */
 	WORKER_TIME_STEP = 128,       /* connections in a step, at least, */
 	WORKER_LEAVE_STEP = 16,       /* ... and of the dear one */
+	WORKER_LEAVERS = 16,          /* while one of so many has left, it looks on, up to WORKER_SLICE in a tick */
 	WORKER_SLICE = 1024,          /* cold connections in one slice, at least; of the dear one when there are no more */
 	WORKER_REPLAYS = 16,          /* of those with a long replay, in a turn */
 	WORKER_FANOUT = 256           /* readers visited before the hot set is looked at again */
