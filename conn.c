@@ -259,13 +259,18 @@ static int read_chunks(struct exchange *x)
 	return done;
 }
 
-/* What does not go out at once the client does without: it may send after a while (RFC 9110 10.1.1). */
+/*
+ * What does not go out at once the client does without: it may send after a while (RFC 9110 10.1.1). Of what was begun, the
+ * rest goes ahead of the answer.
+ */
 static void go_on(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	ssize_t n = conn_send(c, &(struct iovec){(char *)(uintptr_t)text, sizeof text - 1}, 1);
 
 	c->exchange->continued = true;
-	(void)conn_send(c, &(struct iovec){(char *)(uintptr_t)text, sizeof text - 1}, 1);
+	if (n > 0)
+		buffer_add(&c->exchange->out, text + n, sizeof text - 1 - (size_t)n);
 }
 
 static enum progress read_body(struct conn *c)
