@@ -1,6 +1,7 @@
 /* pages.c: see pages.h. Only names that are compiled in are served, so no path is ever made of what a client sent. */
 #include "pages.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "answer.h"
@@ -25,20 +26,29 @@ static const struct asset *find(struct slice path)
 	return NULL;
 }
 
-/* Reads the file of that name in --www: a local file, for the one who edits it. */
-static bool read_file(const char *directory, const char *name, struct buffer *out)
+/*
+ * Reads the file of that name in --www: a local file, for the one who edits it. 0: there is none that may be read, -1:
+ * it could not be read now.
+ */
+static int read_file(const char *directory, const char *name, struct buffer *out)
 {
+	enum { PART = 16 * 1024 };
 	char path[4096];
 	FILE *file;
 
-	if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path || !(file = fopen(path, "rb")))
-		return false;
+	if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
+		return 0;
+	file = fopen(path, "rb");
+	if (!file)
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -1 : 0;
 	out->max = PAGES_MAX_FILE;
-	while (!out->failed && !feof(file) && !ferror(file) && buffer_reserve(out, 16 * 1024))
+	while (!out->failed && !feof(file) && !ferror(file) && buffer_reserve(out, PART))
 		out->len += fread(out->at + out->len, 1, out->cap - out->len, file);
 	out->failed |= ferror(file) != 0;
 	(void)fclose(file); /* it was only read */
-	return !out->failed;
+	if (out->failed)
+		return out->len + PART > PAGES_MAX_FILE ? 0 : -1;
+	return 1;
 }
 
 /* Is this entity tag one of If-None-Match? Weakly compared (RFC 9110 13.1.2): a proxy that compresses makes it W/"...". */
@@ -107,10 +117,12 @@ void pages_serve(struct conn *c)
 	const struct asset *asset = find(c->exchange->request->path);
 	const char *www = c->worker->server->options->www;
 	struct buffer file = {0};
-	bool own = asset && www && read_file(www, asset->path, &file);
+	int own = asset && www ? read_file(www, asset->path, &file) : 0;
 
-	if (own)
+	if (own > 0)
 		serve(c, asset->type, (struct slice){file.at ? file.at : "", file.len});
+	else if (own < 0)
+		answer_error(c, REFUSED_NO_MEMORY);
 	else if (!asset || (www && !is_for_all(c)))
 		answer_error(c, REFUSED_NOT_FOUND);
 	else
