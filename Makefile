@@ -23,7 +23,7 @@ ROUNDS = 1000
 SECONDS = 60
 
 # The architecture, from the bottom up: each knows only what stands before it.
-PURE = wipe buffer clock timing hash crc32c utf8 logline sha256 json keyring token body http fields sse network
+PURE = wipe buffer clock timing file hash crc32c utf8 logline sha256 json keyring token body http fields sse network
 STORE = segment directory journal_replay journal_files journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
 START = options address random user secrecy supervisor keys demo health listeners

@@ -3,11 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "file.h"
 
 static const char lock_name[] = "lock";
 
@@ -38,14 +39,14 @@ static bool fail(const char *path, const char *name, char *error, size_t size)
  */
 static bool sync_parent(const struct directory *d)
 {
-	int parent = openat(d->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int parent = file_open(d->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	struct stat status;
 	bool synced;
 
 	if (parent < 0)
 		return errno == EACCES; /* not ours to read: then it was not made just now, or the system has to do */
 	/* A file system of its own is found by whoever mounts it. */
-	synced = fstat(parent, &status) == 0 && (status.st_dev != d->device || fsync(parent) == 0);
+	synced = fstat(parent, &status) == 0 && (status.st_dev != d->device || file_sync(parent));
 	(void)close(parent); /* nothing was written through it */
 	return synced;
 }
@@ -56,7 +57,7 @@ static bool lock(struct directory *d, bool make, char *error, size_t size)
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0);
 	struct stat status;
 
-	d->lock = openat(d->fd, lock_name, flags, S_IRUSR | S_IWUSR);
+	d->lock = file_open(d->fd, lock_name, flags, S_IRUSR | S_IWUSR);
 	if (d->lock < 0 && errno == ENOENT && !make)
 		return true; /* nobody was ever in it */
 	if (d->lock < 0 || fstat(d->lock, &status) != 0)
@@ -85,7 +86,7 @@ bool directory_open(struct directory *d, const char *path, bool make, bool make_
 	}
 	if (make && mkdir(path, S_IRWXU) != 0 && errno != EEXIST)
 		goto failed;
-	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d->fd = file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (d->fd < 0 || fstat(d->fd, &status) != 0)
 		goto failed;
 	d->device = status.st_dev;
@@ -148,7 +149,7 @@ static bool add(struct segment_list *list, uint32_t number)
 
 static bool list_numbers(const struct directory *d, struct segment_list *list, char *error, size_t size)
 {
-	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = file_open(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	DIR *names = fd >= 0 ? fdopendir(fd) : NULL;
 	bool listed;
 
@@ -186,7 +187,7 @@ static int open_segment(const struct directory *d, uint32_t number, uint64_t *le
 	int fd;
 
 	segment_write_name(name, number);
-	fd = openat(d->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = file_open(d->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0 || fstat(fd, &status) != 0)
 		(void)fail(d->path, name, error, size);
 	else if (!S_ISREG(status.st_mode))
@@ -202,19 +203,16 @@ static int open_segment(const struct directory *d, uint32_t number, uint64_t *le
 	return -1;
 }
 
-/* Reads `len` bytes, or up to the end. False with errno. */
-static bool read_bytes(int fd, struct buffer *file, size_t len)
+/* Reads `limit` bytes, or up to the end. False with errno. */
+static bool read_bytes(int fd, struct buffer *file, size_t limit)
 {
-	while (file->len < len) {
-		ssize_t got = read(fd, file->at + file->len, len - file->len);
+	ssize_t len;
 
-		if (got == 0)
-			return true;
-		if (got < 0 && errno != EINTR)
-			return false;
-		if (got > 0)
-			file->len += (size_t)got;
-	}
+	errno = ENOMEM;
+	file->len = 0;
+	if (!buffer_reserve(file, limit) || (len = file_read(fd, file->at, limit)) < 0)
+		return false;
+	file->len = (size_t)len;
 	return true;
 }
 
@@ -228,9 +226,7 @@ static bool load(const struct directory *d, uint32_t number, uint64_t limit, str
 		return false;
 	if (limit > *len)
 		limit = *len;
-	file->len = 0;
-	errno = ENOMEM;
-	loaded = buffer_reserve(file, (size_t)limit) && read_bytes(fd, file, (size_t)limit);
+	loaded = read_bytes(fd, file, (size_t)limit);
 	if (!loaded) {
 		char name[SEGMENT_NAME];
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "journal_state.h"
 
 /* ---- the calls, which a signal may interrupt */
@@ -54,11 +55,7 @@ static bool sync_file(struct journal *j, int fd)
 /* So that what was created in it, or is gone from it, stays so. */
 static bool sync_directory(struct journal *j)
 {
-	int result;
-
-	while ((result = fsync(j->directory.fd)) != 0 && errno == EINTR)
-		;
-	return result == 0;
+	return file_sync(j->directory.fd);
 }
 
 static bool cut(struct journal *j, int fd, uint64_t length)

@@ -4,12 +4,12 @@
 #include "keyring.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "wipe.h"
 
 /* CR is a blank: that is all that it takes to read lines that end in CRLF. */
@@ -126,31 +126,13 @@ struct keyring *keyring_parse(struct slice text, char *error, size_t size)
 	return ring;
 }
 
-/* Reads until the end or until size bytes are there. Answers the bytes, or -1 with errno. */
-static ssize_t read_all(int fd, char *at, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t got = read(fd, at + len, size - len);
-
-		if (got == 0)
-			break;
-		if (got < 0 && errno != EINTR)
-			return -1;
-		if (got > 0)
-			len += (size_t)got;
-	}
-	return (ssize_t)len;
-}
-
 /* The keyring of an open file; `path` is for the error only. The text is wiped before its memory is given back. */
 static struct keyring *load_open(int fd, const char *path, char *error, size_t size)
 {
 	enum { ROOM = KEYRING_MAX_BYTES + 1 }; /* one more, to see that a file is too long */
 	struct keyring *ring = NULL;
 	char *text = malloc(ROOM);
-	ssize_t len = text != NULL ? read_all(fd, text, ROOM) : -1;
+	ssize_t len = text != NULL ? file_read(fd, text, ROOM) : -1;
 	char fault[64];
 
 	if (len < 0) {
@@ -170,7 +152,7 @@ static struct keyring *load_open(int fd, const char *path, char *error, size_t s
 
 struct keyring *keyring_load(const char *path, char *error, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = file_open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
 
 	if (fd < 0) {
 		(void)snprintf(error, size, "cannot read %s: %s", path, strerror(errno));

@@ -3,7 +3,6 @@
  * user.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "address.h"
 #include "clock.h"
 #include "demo.h"
+#include "file.h"
 #include "health.h"
 #include "footprint.h"
 #include "keys.h"
@@ -411,7 +411,7 @@ static bool complete(struct options *o, char secret[DEMO_KEY], char key[DEMO_KEY
 static bool hold_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+		if (fcntl(fd, F_GETFD) < 0 && file_open(AT_FDCWD, "/dev/null", O_RDWR, 0) != fd)
 			return false;
 	return true;
 }

@@ -2,13 +2,14 @@
 #include "random.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
+
+#include "file.h"
 
 bool random_read(void *out, size_t len)
 {
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, len);
+	int fd = file_open(AT_FDCWD, "/dev/urandom", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? -1 : file_read(fd, out, len);
 
 	if (fd < 0)
 		return false;

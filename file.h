@@ -1,0 +1,18 @@
+/*
+ * file.h: opening, reading and syncing files, where a signal may interrupt and a read may give less than was asked for.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* openat(); AT_FDCWD for a name by itself. -1 with errno. */
+int file_open(int directory, const char *name, int flags, mode_t mode);
+/* Reads until the end or until `len` bytes are there. Answers the bytes, or -1 with errno. */
+ssize_t file_read(int fd, void *at, size_t len);
+/* fsync(). False with errno. */
+bool file_sync(int fd);
+
+#endif
