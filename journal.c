@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "journal_state.h"
 
 static int open_at(int directory, const char *name, int flags, mode_t mode)
@@ -32,19 +33,10 @@ static uint64_t segment_bytes(uint64_t max_bytes)
 
 static bool make_lock(struct journal *j)
 {
-	pthread_condattr_t attributes;
-	bool made;
-
 	if (pthread_mutex_init(&j->lock, NULL) != 0)
 		return false;
-	if (pthread_condattr_init(&attributes) != 0)
-		goto no_condition;
-	made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-	       pthread_cond_init(&j->changed, &attributes) == 0;
-	(void)pthread_condattr_destroy(&attributes); /* cannot fail with a good one */
-	if (made)
+	if (clock_condition(&j->changed))
 		return true;
-no_condition:
 	pthread_mutex_destroy(&j->lock);
 	return false;
 }

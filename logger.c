@@ -73,7 +73,7 @@ struct logger *logger_open(enum log_level level, enum log_format format)
 	l->format = format;
 	if (pthread_mutex_init(&l->lock, NULL) != 0)
 		goto no_lock;
-	if (pthread_cond_init(&l->changed, NULL) != 0)
+	if (!clock_condition(&l->changed))
 		goto no_condition;
 	if (pthread_create(&l->thread, NULL, run, l) != 0)
 		goto no_thread;
@@ -94,7 +94,7 @@ void logger_close(struct logger *l)
 
 	if (!l)
 		return;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec++;
 	pthread_mutex_lock(&l->lock);
 	l->stopping = true;
