@@ -13,8 +13,8 @@
 #include "clock.h"
 #include "demo.h"
 #include "file.h"
-#include "health.h"
 #include "footprint.h"
+#include "health.h"
 #include "keys.h"
 #include "listeners.h"
 #include "random.h"
@@ -61,16 +61,20 @@ static int print_token(const struct options *o, const char *uid)
 
 /* ---- start */
 
-static bool raise_descriptor_limit(struct server *s)
+static bool raise_descriptor_limit(struct server *s, char *error, size_t size)
 {
 	struct rlimit limit;
+	bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+	if (known) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* what it is afterwards counts */
+		known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+	}
+	if (!known) {
+		(void)snprintf(error, size, "cannot tell how many descriptors there may be: %s", strerror(errno));
 		return false;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit); /* what it is afterwards counts */
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return false;
+	}
 	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > UINT32_MAX / 2)
 		limit.rlim_cur = UINT32_MAX / 2;
 	s->max_connections = (unsigned)limit.rlim_cur;
@@ -327,7 +331,7 @@ static int serve(const struct options *o)
 {
 	struct server s = {.options = o, .listener = {-1, -1}, .workers = o->workers ? (unsigned)o->workers : count_cores(),
 	                   .started = clock_monotonic(), .born = clock_today()};
-	char error[512] = "no memory";
+	char error[512] = "no memory, or no thread";
 	listeners_text text;
 	struct supervisor supervisor;
 	sigset_t signals;
@@ -339,8 +343,9 @@ static int serve(const struct options *o)
 	block_signals(&signals);
 	s.logger = logger_open(o->log_level, o->log_format);
 	good = s.logger && listeners_inherit(&s, &supervisor, text, error, sizeof error) && /* before it opens anything */
-	       raise_descriptor_limit(&s) && open_peers(&s, error, sizeof error) && (s.hub = open_hub(&s, error, sizeof error)) != NULL &&
-	       open_workers(&s, error, sizeof error) && listeners_open(&s, false, text, error, sizeof error) &&
+	       raise_descriptor_limit(&s, error, sizeof error) && open_peers(&s, error, sizeof error) &&
+	       (s.hub = open_hub(&s, error, sizeof error)) != NULL && open_workers(&s, error, sizeof error) &&
+	       listeners_open(&s, false, text, error, sizeof error) &&
 	       leave_root(&s, error, sizeof error) && listeners_open(&s, true, text, error, sizeof error) &&
 	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
 	keys_forget(o);
@@ -423,7 +428,7 @@ int main(int argc, char **argv)
 	const char *uid;
 
 	if (!hold_standard_descriptors())
-		return EXIT_FAILURE;
+		return complain(EXIT_FAILURE, "cannot open /dev/null");
 	switch (options_read(&o, argc, argv, &uid, error, sizeof error)) {
 	case OPTIONS_HELP:
 		options_help();

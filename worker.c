@@ -477,6 +477,8 @@ bool worker_open(struct worker *w, struct server *server, unsigned index)
 
 void worker_close(struct worker *w)
 {
+	if (!w->server)
+		return; /* it was never opened: its descriptors are none */
 	for (int i = 0; i < 2; i++)
 		if (w->pipe[i] >= 0)
 			(void)close(w->pipe[i]);
