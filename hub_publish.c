@@ -194,7 +194,7 @@ static enum hub_result accept_delivery(struct hub *hub, struct delivery *d, int6
 	if (d->keyed && hub_knows_key(hub, d->key, d->key_from, op))
 		return HUB_OK;
 	if (d->keyed && !idempotency_reserve(&hub->keys))
-		return HUB_FULL;
+		return hub->keys.count < IDEMPOTENCY_MAX ? HUB_NO_MEMORY : HUB_FULL;
 	if (!find_targets(hub, d))
 		return HUB_NO_MEMORY;
 	if (!d->seq)

@@ -7,10 +7,14 @@
  * them as cursors, so a start goes on STORE_SKIP beyond the last record, and a RECORD_POSITION is written in time.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "hub_state.h"
 
-enum { STORE_RENEW_MS = 1000 }; /* between attempts to write bars again, or after a fault a position */
+enum {
+	STORE_RENEW_MS = 1000, /* between attempts to write bars again, or after a fault a position */
+	STORE_MEMORY_MS = 10   /* between attempts to take in what is stored, without memory */
+};
 
 /* A record on its way. */
 struct submission {
@@ -74,6 +78,19 @@ static void note_stored(struct hub *hub, const struct submission *s, bool good)
 	pthread_mutex_unlock(&hub->lock);
 }
 
+/*
+ * What is on the disk comes at the next start, whatever is answered now: so it is not refused for want of memory, which
+ * is waited for as a slow disk would be.
+ */
+static enum hub_result take_in(const struct submission *s, const struct record *r, struct publishing *op)
+{
+	enum hub_result result;
+
+	while ((result = hub_take_in(s->hub, r, s->entry.segment, s->now, op)) == HUB_NO_MEMORY && s->entry.body.len)
+		(void)nanosleep(&(struct timespec){.tv_nsec = STORE_MEMORY_MS * 1000000}, NULL); /* sooner is no harm */
+	return result;
+}
+
 /* By the journal's thread. */
 static void stored(struct journal_entry *entry, bool good)
 {
@@ -86,7 +103,7 @@ static void stored(struct journal_entry *entry, bool good)
 		op = &nobody;
 	op->result = HUB_STORAGE;
 	if (good && record_read((struct slice){s->bytes.at, s->bytes.len}, &r) && is_covered(hub, &r, entry->body.len > 0))
-		op->result = hub_take_in(hub, &r, entry->segment, s->now, op);
+		op->result = take_in(s, &r, op);
 	note_stored(hub, s, good);
 	free_submission(s);
 	if (op->inbox)
