@@ -4,6 +4,8 @@
 # make test     installs what the tests need, then runs all of them
 # make fuzz     feeds its parsers and a whole server hostile bytes, each for SECONDS (60)
 # make crashtest  kills it ROUNDS times with kill -9 (1000), under load; SEED=n to repeat one
+# make faults   lets every call that the server makes fail, be interrupted and fall short, each in turn (minutes)
+# make soak     MINUTES (10) of everything that comes and goes: memory, descriptors and latency have to stay flat
 # make bench    measures it beside its peers (CASE=name for one case)
 # make abuse    measures streams while it is abused (KIND=word for some kinds)
 # make install  to PREFIX, below DESTDIR
@@ -21,6 +23,7 @@ VERSION = $(shell sed -n 's/.*PUSHSSE_VERSION "\(.*\)"/\1/p' version.h)
 PROGRAM = pushsse
 ROUNDS = 1000
 SECONDS = 60
+MINUTES = 10
 
 # The architecture, from the bottom up: each knows only what stands before it.
 PURE = wipe buffer clock timing file hash crc32c utf8 logline sha256 json keyring token body http fields sse network
@@ -36,6 +39,10 @@ PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.cs
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(CLIENTS:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o
+# What tests/system/each.c stands before, and the server behind it.
+WRAPPED = $(shell sed -n 's/^REAL.[^,]*, \([a-z_]*\),.*/\1/p; s/^int __wrap_\([a-z]*\)..*;/\1/p' tests/system/each.c)
+FAULTY_CFLAGS = -O1 -g -std=c11 -D_POSIX_C_SOURCE=200809L -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SERVER = fuzz_server client model main
@@ -111,6 +118,20 @@ crashtest: all
 	sh tests/setup.sh
 	PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" npm --prefix tests/system run --silent crash -- $(ROUNDS) $(SEED)
 
+faulty: tests/system/each.c
+	@mkdir -p build/faulty
+	$(CC) $(FAULTY_CFLAGS) -c -o build/faulty/each.o $<
+	$(MAKE) BUILD=build/faulty PROGRAM=build/faulty/pushsse CFLAGS='$(FAULTY_CFLAGS)' \
+		LDFLAGS='$(WRAPPED:%=-Wl,--wrap=%)' LDLIBS='build/faulty/each.o -lpthread' all
+
+faults: faulty
+	sh tests/setup.sh
+	npm --prefix tests/system run --silent faults
+
+soak: all
+	sh tests/setup.sh
+	PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" npm --prefix tests/system run --silent soak -- $(MINUTES) $(SEED)
+
 $(BUILD)/loadgen: $(LOADGEN:%=tests/bench/%.c) $(wildcard tests/bench/*.h) $(PURE:%=%.c)
 	@mkdir -p $(BUILD)
 	$(CC) $(BENCH_CFLAGS) -o $@ $(LOADGEN:%=tests/bench/%.c) $(PURE:%=%.c) $(LDLIBS)
@@ -144,6 +165,6 @@ deb: dist
 clean:
 	rm -rf build pushsse
 
-.PHONY: all run check test fuzz fuzz-targets crashtest bench abuse install dist deb clean
+.PHONY: all run check test fuzz fuzz-targets crashtest faulty faults soak bench abuse install dist deb clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/fuzz/*.d)

@@ -11,6 +11,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { generator, seqOf, wholeAnswer } from './ledger.js';
 import { BIN, KEY, SECRET, cleanEnv, token } from './server.js';
 import { PATIENCE, eventually } from './wire.js';
 
@@ -19,13 +20,6 @@ const seed = Number(process.argv[3] ?? Date.now() % 1_000_000_007);
 const PUBLISHERS = 50, READERS = 200, POLLERS = 20 /* of the readers */, CHANNELS = 8;
 const LONG = 4 * PATIENCE; // ms: after many rounds there is much to be replayed
 
-// mulberry32 (T. Ettinger): small, and the same on every machine
-const generator = (state) => () => {
-  state = (state + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-};
 const random = generator(seed);
 const between = (least, most) => least + Math.floor(random() * (most - least + 1));
 
@@ -86,17 +80,6 @@ function connect(port, hello, take, gone) {
   socket.on('error', () => {}).on('close', gone);
   return socket;
 }
-
-// The head and the body of an answer with Content-Length at the start of the bytes, or undefined while it is not whole.
-function wholeAnswer(bytes) {
-  const head = bytes.indexOf('\r\n\r\n') + 4;
-  if (head < 4) return undefined;
-  const end = head + Number(/^content-length: (\d+)/im.exec(bytes.slice(0, head))?.[1] ?? NaN);
-  if (!(bytes.length >= end)) return undefined;
-  return { status: Number(bytes.slice(9, 12)), body: JSON.parse(bytes.slice(head, end)), end };
-}
-
-const seqOf = (id) => Number(id.slice(id.indexOf('-') + 1));
 
 // ---- publishers
 
