@@ -5,6 +5,9 @@
 
 #include <fcntl.h>
 
+#include "crc32c.h"
+#include "little.h"
+
 enum { RECORDS = 12 };
 
 /* Where each record of the segment begins, and where the last ends. */
@@ -306,6 +309,28 @@ static void a_header_that_was_never_finished_is_begun_anew(void **state)
 	buffer_free(&expected);
 }
 
+static void what_a_newer_version_wrote_is_refused_and_left(void **state)
+{
+	struct buffer file = {0}, after = {0}, said = {0}, replayed = {0};
+	size_t at[RECORDS + 1];
+
+	(void)state;
+	write_records(&file, at);
+	file.at[8] = SEGMENT_VERSION + 1;
+	put32(file.at + SEGMENT_HEADER - 4, crc32c(0, file.at, SEGMENT_HEADER - 4));
+	write_segment(1, file.at, file.len);
+	assert_null(reopen(JOURNAL_ALWAYS, 0, &replayed));
+	assert_non_null(strstr(last_error, "/0000000001.segment: written by a newer version"));
+	assert_int_equal(check(false, &said), 2);
+	assert_int_equal(check(true, &said), 2);
+	read_segment(1, &after);
+	assert_true(after.len == file.len && memcmp(after.at, file.at, file.len) == 0);
+	buffer_free(&file);
+	buffer_free(&after);
+	buffer_free(&said);
+	buffer_free(&replayed);
+}
+
 static void two_journals_in_one_directory_are_refused(void **state)
 {
 	struct buffer file = {0}, said = {0};
@@ -352,6 +377,7 @@ int main(void)
 		IN_DIRECTORY(a_segment_before_the_last_that_is_cut_is_damaged),
 		IN_DIRECTORY(records_in_a_record_are_none),
 		IN_DIRECTORY(a_header_that_was_never_finished_is_begun_anew),
+		IN_DIRECTORY(what_a_newer_version_wrote_is_refused_and_left),
 		IN_DIRECTORY(two_journals_in_one_directory_are_refused),
 		IN_DIRECTORY(a_check_makes_nothing),
 	};
