@@ -109,6 +109,8 @@ $(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(LIBRARY)
 $(BUILD)/fuzz_server: $(FUZZ_SERVER:%=$(BUILD)/fuzz/%.o) $(filter-out $(BUILD)/clock.o $(BUILD)/pushsse.o,$(OBJECTS))
 	$(CC) $(CFLAGS) -Wl,--wrap=setsockopt -o $@ $^ $(LDLIBS)
 
+.PRECIOUS: $(BUILD)/fuzz/%.o
+
 fuzz-targets: $(FUZZ)
 
 fuzz:

@@ -52,6 +52,7 @@ need_command make make
 need_command readelf binutils
 need_command clang-tidy clang-tidy
 need_command cppcheck cppcheck
+need_command gcovr gcovr
 need_command curl curl
 need_command openssl openssl
 need_command php php-cli
