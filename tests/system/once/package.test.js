@@ -74,11 +74,11 @@ test('the package is installed, brings keys of its own, serves as its user, and 
         "$(sed -n "s/.*listener=api address=/http:\\/\\//p" /root/log)/publish" | sed "s/\\"id\\":\\"[^\\"]*\\",//"; echo
       grep -c level=warn /root/log || true
       kill $pid; wait $pid
-      cp /etc/pushsse/secret /root/before; dpkg --no-triggers --force-unsafe-io -i /root/pushsse.deb >/dev/null 2>&1; cmp /etc/pushsse/secret /root/before && echo an upgrade keeps the keys
+      cp /etc/pushsse/secret /root/before; chgrp www-data /etc/pushsse; dpkg --no-triggers --force-unsafe-io -i /root/pushsse.deb >/dev/null 2>&1; cmp /etc/pushsse/secret /root/before && stat -c %G /etc/pushsse && echo an upgrade keeps the keys
       dpkg --no-triggers --force-unsafe-io -P pushsse >/dev/null 2>&1
       for left in /etc/pushsse /usr/bin/pushsse /var/lib/pushsse /lib/systemd/system/pushsse.service; do ! [ -e $left ] || echo left: $left; done'`);
   chmodSync(script, 0o755);
   assert.deepEqual((await ok('unshare', ['--mount', 'sh', script])).trim().split('\n'), [
     '750 pushsse pushsse /etc/pushsse', '640 pushsse pushsse /etc/pushsse/api-key', '644 root root /etc/pushsse/pushsse.conf',
-    '640 pushsse pushsse /etc/pushsse/secret', 'units verified', '{"status":"ok","streams":0}', '0', 'an upgrade keeps the keys']);
+    '640 pushsse pushsse /etc/pushsse/secret', 'units verified', '{"status":"ok","streams":0}', '0', 'www-data', 'an upgrade keeps the keys']);
 });
