@@ -12,28 +12,32 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { attacks } from '../system/attacks.js';
 import { KEY, SECRET, Server, cleanEnv } from '../system/server.js';
+import { eventually } from '../system/wire.js';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const { KIND = '', SECONDS = '3', STREAMS = '1000', RATE = '500', ROUNDS = '3', BUILD = 'build' } = process.env;
+const SETTLE = '3000'; // ms between the last stream and the first publish, in which the attack begins
 const LIMIT = 2; // times the quiet p99
 const MEGA = 1024 * 1024;
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
-async function measure(server) {
+async function measure(server, settle = '200') {
   const args = ['-c', '1', `${BUILD}/loadgen`, '--public', server.public, '--api', server.api, '--mode', 'unicast', '--streams', STREAMS,
-    '--rate', RATE, '--seconds', SECONDS, '--pid', `${server.child.pid}`];
+    '--rate', RATE, '--seconds', SECONDS, '--settle', settle, '--pid', `${server.child.pid}`];
   const env = { ...cleanEnv, PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY };
   const { stdout } = await promisify(execFile)('taskset', args, { env });
   return Object.fromEntries(stdout.trim().split(/\s+/).map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]));
 }
 
+// The streams are there before the attack begins: during one, the server may turn others away.
 async function attacked(name, server) {
+  const measuring = measure(server, SETTLE);
+  await eventually(async () => (await server.apiCall('GET', '/stats')).json.streams >= Number(STREAMS), 'streams');
   const attacker = spawn('taskset', ['-c', '1', 'nice', '-n', '19', process.execPath, here('../system/attacks.js'), name, server.public, server.api],
     { env: cleanEnv, stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(attacker.stdout, 'data');
   try {
-    return await measure(server);
+    return await measuring;
   } finally {
     attacker.kill('SIGTERM');
     await once(attacker, 'exit');
