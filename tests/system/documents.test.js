@@ -79,3 +79,9 @@ test('operations.md says of each alert what to do', () => {
   assert.deepEqual(told, [...new Set(told)]);
   assert.deepEqual(told.sort(), alerts.sort());
 });
+
+test('the README names the targets that the Makefile tells of', () => {
+  const told = [...read('Makefile').matchAll(/^# make ([a-z]+) /gm)].map(([, target]) => target);
+  assert.ok(told.length >= 10);
+  for (const target of told) assert.match(read('README.md'), new RegExp(`make ${target}\\b`), target);
+});
