@@ -21,9 +21,6 @@ DESTDIR =
 BUILD = build
 VERSION = $(shell sed -n 's/.*PUSHSSE_VERSION "\(.*\)"/\1/p' version.h)
 PROGRAM = pushsse
-ROUNDS = 1000
-SECONDS = 60
-MINUTES = 10
 
 # The architecture, from the bottom up: each knows only what stands before it.
 PURE = wipe buffer clock timing file hash crc32c utf8 logline sha256 json keyring token body http fields sse network
@@ -33,21 +30,10 @@ START = options address random user secrecy supervisor keys demo health listener
 CLIENTS = logger peers
 SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
 	acceptor worker
-SCRIPTS = $(BUILD)/www/pushsse.js $(BUILD)/www/pushsse.mjs $(BUILD)/www/compat.js
-PAGES = www/demo.html www/demo.css www/demo.js www/selftest.html www/selftest.css www/selftest.js \
-	www/dashboard.html www/dashboard.css www/dashboard.js www/pushsse.d.ts $(SCRIPTS)
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(CLIENTS:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o
-# What tests/system/each.c stands before, and the server behind it.
-WRAPPED = $(shell sed -n 's/^REAL.[^,]*, \([a-z_]*\),.*/\1/p; s/^int __wrap_\([a-z]*\)..*;/\1/p' tests/system/each.c)
-FAULTY_CFLAGS = -O1 -g -std=c11 -D_POSIX_C_SOURCE=200809L -fno-omit-frame-pointer -fsanitize=address,undefined \
-	-fno-sanitize-recover
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
-FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SERVER = fuzz_server client model main
-LOADGEN = loadgen trial storm streams publishers request wire meter histogram net
-BENCH_CFLAGS = -O2 -g -std=c11 -D_GNU_SOURCE $(WARNINGS) -I. -Itests/bench
 
 all: $(PROGRAM)
 
@@ -68,23 +54,6 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(BUILD)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/www/%.js: www/%.js www/strip.awk
-	@mkdir -p $(BUILD)/www
-	awk -f www/strip.awk $< > $@.part
-	mv $@.part $@
-
-$(BUILD)/www/%.mjs: $(BUILD)/www/%.js
-	(cat $< && echo 'export { PushSSE, PushSSE as default };') > $@.part
-	mv $@.part $@
-
-$(BUILD)/assets.c: $(PAGES) www/embed.sh
-	@mkdir -p $(BUILD)
-	sh www/embed.sh $(PAGES) > $@.part
-	mv $@.part $@
-
-$(BUILD)/assets.o: $(BUILD)/assets.c
-	$(CC) $(CFLAGS) -I. -c -o $@ $<
-
 run: all
 	./pushsse --demo
 
@@ -98,58 +67,6 @@ test: all
 	sh tests/setup.sh
 	sh tests/run
 
-$(BUILD)/fuzz/%.o: tests/fuzz/%.c
-	@mkdir -p $(BUILD)/fuzz
-	$(CC) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
-
-$(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(LIBRARY)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
-
-# With a clock of its own, and sockets that hold little.
-$(BUILD)/fuzz_server: $(FUZZ_SERVER:%=$(BUILD)/fuzz/%.o) $(filter-out $(BUILD)/clock.o $(BUILD)/pushsse.o,$(OBJECTS))
-	$(CC) $(CFLAGS) -Wl,--wrap=setsockopt -o $@ $^ $(LDLIBS)
-
-.PRECIOUS: $(BUILD)/fuzz/%.o
-
-fuzz-targets: $(FUZZ)
-
-fuzz:
-	sh tests/fuzz/run $(SECONDS)
-
-crashtest: all
-	sh tests/setup.sh
-	PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" npm --prefix tests/system run --silent crash -- $(ROUNDS) $(SEED)
-
-faulty: tests/system/each.c
-	@mkdir -p build/faulty
-	$(CC) $(FAULTY_CFLAGS) -c -o build/faulty/each.o $<
-	$(MAKE) BUILD=build/faulty PROGRAM=build/faulty/pushsse CFLAGS='$(FAULTY_CFLAGS)' \
-		LDFLAGS='$(WRAPPED:%=-Wl,--wrap=%)' LDLIBS='build/faulty/each.o -lpthread' all
-
-faults: faulty
-	sh tests/setup.sh
-	npm --prefix tests/system run --silent faults
-
-soak: all
-	sh tests/setup.sh
-	PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" npm --prefix tests/system run --silent soak -- $(MINUTES) $(SEED)
-
-$(BUILD)/loadgen: $(LOADGEN:%=tests/bench/%.c) $(wildcard tests/bench/*.h) $(PURE:%=%.c)
-	@mkdir -p $(BUILD)
-	$(CC) $(BENCH_CFLAGS) -o $@ $(LOADGEN:%=tests/bench/%.c) $(PURE:%=%.c) $(LDLIBS)
-
-$(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk: $(BUILD)/%: tests/bench/%.c tests/bench/net.c
-	@mkdir -p $(BUILD)
-	$(CC) $(BENCH_CFLAGS) -o $@ $< tests/bench/net.c $(LDLIBS)
-
-bench: all $(BUILD)/loadgen $(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk
-	sh tests/bench/setup.sh
-	tests/bench/run
-
-abuse: all $(BUILD)/loadgen
-	sh tests/setup.sh
-	BUILD=$(BUILD) PUSHSSE_BIN="$(CURDIR)/$(PROGRAM)" node tests/bench/abuse.js
-
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 pushsse $(DESTDIR)$(PREFIX)/bin/pushsse
@@ -157,16 +74,10 @@ install: all
 	chmod 644 $(DESTDIR)$(PREFIX)/share/man/man1/pushsse.1
 	install -m 644 deploy/pushsse.service deploy/pushsse.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 
-dist:
-	@mkdir -p $(BUILD)
-	sh deploy/dist.sh $(BUILD)/pushsse-$(VERSION).tar.gz
-
-deb: dist
-	sh deploy/debian/build.sh $(BUILD)/pushsse-$(VERSION).tar.gz $(VERSION)
-
 clean:
 	rm -rf build pushsse
 
-.PHONY: all run check test fuzz fuzz-targets crashtest faulty faults soak bench abuse install dist deb clean
+.PHONY: all run check test install clean
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/fuzz/*.d)
+include www/assets.mk tests/fuzz/fuzz.mk tests/system/trials.mk tests/bench/bench.mk deploy/pack.mk
+-include $(wildcard $(BUILD)/*.d)
