@@ -3,6 +3,7 @@
 SECONDS = 60
 FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SERVER = fuzz_server client model main
+FUZZ_WRAPPED = setsockopt clock_monotonic clock_microseconds clock_today
 
 $(BUILD)/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(BUILD)/fuzz
@@ -12,8 +13,8 @@ $(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(LIBRARY)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # With a clock of its own, and sockets that hold little.
-$(BUILD)/fuzz_server: $(FUZZ_SERVER:%=$(BUILD)/fuzz/%.o) $(filter-out $(BUILD)/clock.o $(BUILD)/pushsse.o,$(OBJECTS))
-	$(CC) $(CFLAGS) -Wl,--wrap=setsockopt -o $@ $^ $(LDLIBS)
+$(BUILD)/fuzz_server: $(FUZZ_SERVER:%=$(BUILD)/fuzz/%.o) $(filter-out $(BUILD)/pushsse.o,$(OBJECTS))
+	$(CC) $(CFLAGS) $(FUZZ_WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/fuzz/%.o
 

@@ -20,22 +20,27 @@ enum { CLIENTS = 8, STEPS = 400, SOCKET_BYTES = 4096, DAY_MS = 24 * 60 * 60 * 10
 static const char secret[] = "the secret of the server that is fuzzed", api_key[] = "c8b7f0d3a95e4162";
 static int64_t now_us;
 
-int64_t clock_monotonic(void)
+/* The linker puts what begins with __wrap_ in the place of what has the name behind that (--wrap). */
+int64_t __wrap_clock_monotonic(void);
+int64_t __wrap_clock_microseconds(void);
+int64_t __wrap_clock_today(void);
+
+int64_t __wrap_clock_monotonic(void)
 {
 	return now_us / 1000;
 }
 
-int64_t clock_microseconds(void)
+int64_t __wrap_clock_microseconds(void)
 {
 	return now_us;
 }
 
-int64_t clock_today(void)
+int64_t __wrap_clock_today(void)
 {
 	return now_us / 1000 + INT64_C(1790000000000);
 }
 
-/* The linker puts it in the place of the system's (--wrap): a stream's socket takes a few messages, not hundreds. */
+/* A stream's socket takes a few messages, not hundreds. */
 int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
