@@ -29,7 +29,7 @@ HUB = message log audience reader inbox idempotency hub_record hub hub_publish h
 START = options address random user secrecy supervisor keys demo health listeners
 CLIENTS = logger peers
 SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
-	acceptor worker
+	acceptor sweep worker
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(CLIENTS:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o

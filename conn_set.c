@@ -40,3 +40,12 @@ void conn_set_remove(struct conn_set *set, bool polled, struct conn *c)
 	}
 	c->slot = NO_SLOT;
 }
+
+bool conn_set_poll(struct conn_set *set, size_t count, int timeout)
+{
+	if (poll(set->poll, (nfds_t)count, timeout) > 0)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		set->poll[i].revents = 0; /* after EINTR they are not defined */
+	return false;
+}

@@ -21,5 +21,7 @@ struct conn_set {
 bool conn_set_reserve(struct conn_set *set, bool polled, size_t count);
 /* Takes one out, whose slot says where it is; the last one takes its place. */
 void conn_set_remove(struct conn_set *set, bool polled, struct conn *c);
+/* Asks poll() about the first so many, and waits as long as that does. False: there is nothing, or a signal came. */
+bool conn_set_poll(struct conn_set *set, size_t count, int timeout);
 
 #endif

@@ -141,7 +141,7 @@ static int timeout_of(const struct worker *w)
 {
 	bool idle = w->hot.count == w->fixed && w->cold.count == 0 && !atomic_load(&w->server->draining);
 
-	if (has_marks(w) || w->timing.left || w->leaving.left)
+	if (has_marks(w) || sweep_is_due(&w->sweep))
 		return 0;
 	if (idle && w->now >= w->accept_again)
 		return IDLE_MS;
@@ -154,18 +154,12 @@ static int timeout_of(const struct worker *w)
  */
 static void wait_for_hot(struct worker *w)
 {
-	int n;
-
 	acceptor_show(w);
 	atomic_store(&w->sleeping, true);
-	n = poll(w->hot.poll, (nfds_t)w->hot.count, timeout_of(w));
+	(void)conn_set_poll(&w->hot, w->hot.count, timeout_of(w));
 	count_add(&w->counters.count[COUNT_TURNS], 1);
 	atomic_store(&w->sleeping, false);
 	w->now = clock_monotonic();
-	if (n > 0)
-		return;
-	for (size_t i = 0; i < w->hot.count; i++)
-		w->hot.poll[i].revents = 0; /* after EINTR they are not defined */
 }
 
 /* In the order in which they came: what one client publishes over several connections is to keep its order. */
@@ -195,7 +189,7 @@ static void settle_waiting(struct worker *w)
 			api_settle(w->hot.conn[i]);
 }
 
-/* ---- the walks */
+/* ---- time */
 
 static void tell_online(struct worker *w)
 {
@@ -212,88 +206,6 @@ static void tell_online(struct worker *w)
 	for (size_t i = w->fixed; i < w->hot.count; i++)
 		if (w->hot.conn[i]->online != ONLINE_NO)
 			w->hot.conn[i]->online = ONLINE_OWED;
-}
-
-/* How many cold connections a walk goes on in a tick, so that its round is done in time. */
-static size_t slice_of_tick(const struct worker *w, size_t least, size_t round_ms)
-{
-	size_t size = w->cold.count * WORKER_TICK_MS / round_ms + 1;
-
-	if (size < least)
-		size = least;
-	return size < w->cold.count ? size : w->cold.count;
-}
-
-static struct conn *next_cold(const struct worker *w, struct walk *walk)
-{
-	walk->at = walk->at + 1 < w->cold.count ? walk->at + 1 : 0;
-	return w->cold.conn[walk->at];
-}
-
-/* Whose time has come? */
-static void walk_time(struct worker *w, size_t n)
-{
-	for (; n > 0 && w->cold.count > 0; n--)
-		stream_tick(next_cold(w, &w->timing));
-}
-
-/*
- * Who has left? While many have, it looks on: else those that come and go would stay for a round each, several times as
- * many as there are.
- */
-static void walk_leaving(struct worker *w, size_t n)
-{
-	struct conn_set *slice = &w->slice;
-	size_t left = 0;
-
-	if (n > w->cold.count)
-		n = w->cold.count;
-	if (!conn_set_reserve(slice, true, n))
-		n = slice->capacity; /* fewer at a time: a round takes longer */
-	for (size_t i = 0; i < n; i++) {
-		slice->conn[i] = next_cold(w, &w->leaving);
-		slice->poll[i] = (struct pollfd){.fd = slice->conn[i]->fd, .events = POLLIN};
-	}
-	if (n == 0 || poll(slice->poll, (nfds_t)n, 0) <= 0)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		struct conn *c = slice->conn[i];
-
-		if (!slice->poll[i].revents || !conn_is_cold(c))
-			continue;
-		if (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c)) {
-			stream_left(c);
-			left++;
-		}
-	}
-	if (left * WORKER_LEAVERS > n && w->leaving.slice < WORKER_SLICE) {
-		w->leaving.slice += n;
-		w->leaving.left += n;
-	}
-}
-
-/* Takes a step of a tick's slice off what is left of it. */
-static size_t take_step(struct walk *walk, size_t least)
-{
-	size_t step = walk->slice / WORKER_STEPS;
-
-	if (step < least)
-		step = least;
-	if (step > walk->left)
-		step = walk->left;
-	walk->left -= step;
-	return step;
-}
-
-static void step_walks(struct worker *w)
-{
-	walk_time(w, take_step(&w->timing, WORKER_TIME_STEP));
-	walk_leaving(w, take_step(&w->leaving, WORKER_LEAVE_STEP));
-}
-
-static void begin_walk(struct walk *walk, size_t slice)
-{
-	walk->slice = walk->left = slice;
 }
 
 /* Is anything under way on a hot connection: a request, an answer, a stream that is blocked? */
@@ -338,9 +250,7 @@ static void tick(struct worker *w)
 		if (i < w->hot.count)
 			conn_tick(w->hot.conn[i]);
 	count_lag(&w->counters, w->lag);
-	begin_walk(&w->timing, slice_of_tick(w, WORKER_SLICE, WORKER_TIME_ROUND_MS));
-	begin_walk(&w->leaving,
-	           slice_of_tick(w, w->cold.count > WORKER_SLICE ? 1 : WORKER_SLICE, WORKER_LEAVE_ROUND_MS));
+	sweep_begin(w);
 	tell_online(w);
 	if (atomic_load(&w->server->draining))
 		drain(w);
@@ -438,7 +348,7 @@ void worker_turn(struct worker *w)
 	visit_ready(w);
 	settle_waiting(w);
 	tick(w);
-	step_walks(w);
+	sweep_step(w);
 	reap(w);
 	hub_flush(w->server->hub);
 }

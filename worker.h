@@ -3,11 +3,8 @@
  *
  * A connection is hot when it may have something to say or could not take all that it was sent: those are what
  * poll() waits on, and they are few. It is cold when it only receives, an open stream or a parked long-poll: it is
- * written to when there is something, and every tick two walks go on by a slice of the cold ones. One looks at the
- * time, which is cheap: who is to be pinged, whose time is up. The other asks poll() who has left, which is dear
- * when many sockets have left the cache (0.8 us each, measured): so it goes slower when there are many. So waiting
- * costs by the hot ones, a publish by what it reaches, and nothing by the number of streams. A slice is gone over in
- * steps, one a turn, and between two steps the hot set has its turn.
+ * written to when there is something, and in every tick some of the cold ones are looked at (sweep.h). So waiting costs
+ * by the hot ones, a publish by what it reaches, and nothing by the number of streams.
  *
  * All functions but worker_wake(), worker_reload() and worker_open() are for the worker's own thread.
  */
@@ -18,18 +15,12 @@
 #include "conn_set.h"
 #include "counters.h"
 #include "server.h"
+#include "sweep.h"
 
 enum {
-	WORKER_TICK_MS = 50,         /* between two slices of the walks */
-	WORKER_TIME_ROUND_MS = 1000, /* within which the time of each cold connection is looked at: 1,024 in a tick, or more */
-	WORKER_LEAVE_ROUND_MS = 8000, /* within which it is seen that one has left; within a tick when there are up to 1,024 */
-	WORKER_STEPS = 8,             /* turns that a slice is spread over: a publisher waits for a step, not for a slice */
-	WORKER_TIME_STEP = 128,       /* connections in a step, at least, */
-	WORKER_LEAVE_STEP = 16,       /* ... and of the dear one */
-	WORKER_LEAVERS = 16,          /* while one of so many has left, it looks on, up to WORKER_SLICE in a tick */
-	WORKER_SLICE = 1024,          /* cold connections in one slice, at least; of the dear one when there are no more */
-	WORKER_REPLAYS = 16,          /* of those with a long replay, in a turn */
-	WORKER_FANOUT = 256           /* readers visited before the hot set is looked at again */
+	WORKER_TICK_MS = 50, /* between two slices of the walks */
+	WORKER_REPLAYS = 16, /* of those with a long replay, in a turn */
+	WORKER_FANOUT = 256  /* readers visited before the hot set is looked at again */
 };
 
 /* The ready queues. */
@@ -43,12 +34,6 @@ enum ready {
 /* Connections whose readers are to be visited, first come first served. */
 struct ready_queue {
 	struct conn *first, **end;
-};
-
-/* One of the two walks over the cold connections. */
-struct walk {
-	size_t at;          /* where in the set it goes on */
-	size_t slice, left; /* connections of this tick's slice, and those of them that are still to come */
 };
 
 struct worker {
@@ -68,7 +53,7 @@ struct worker {
 	struct exchange *spare;   /* for the next request, or NULL: see exchange_drop() */
 	_Atomic uint64_t in_state[CONN_STATES]; /* connections; written by this worker alone */
 	size_t onlookers;         /* streams that want pushsse.online */
-	struct walk timing, leaving;
+	struct sweep sweep;
 	size_t drain_from;        /* cold connections when draining began */
 	bool drained;             /* the thread may end */
 	int64_t now, next_tick;   /* monotonic ms */
