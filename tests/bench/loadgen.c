@@ -20,7 +20,7 @@ static const char usage[] =
 	"usage: loadgen --mode connect|idle|churn|storm|fanout|unicast|mixed --public 127.0.0.1:PORT [--api 127.0.0.1:PORT]\n"
 	"  --streams N       (1)     --stream PATH    GET that opens one: %n number, %t token (/events?token=%t)\n"
 	"  --slow N          the last N of them never read (0)\n"
-	"  --wire KIND       events, poll (pushsse's) or nchan (its long-poll)\n"
+	"  --wire KIND       events, poll (pushsse's), nchan (its long-poll) or socket.io (on a WebSocket)\n"
 	"  --publish PATH    POST to one uid: %n (/publish)        --publish-all PATH  to everyone\n"
 	"  --body TEXT       its body: %n, %m message              --body-all TEXT     to everyone\n"
 	"  --connections K   that publish (1)\n"
@@ -36,7 +36,7 @@ static const char usage[] =
 	"environment: PUSHSSE_SECRET signs %t, PUSHSSE_API_KEY is sent as bearer token\n";
 
 static const char *const modes[] = {"connect", "idle", "churn", "storm", "fanout", "unicast", "mixed", NULL};
-static const char *const wires[] = {"events", "poll", "nchan", NULL};
+static const char *const wires[] = {"events", "poll", "nchan", "socket.io", NULL};
 
 static const struct option names[] = {
 	{"mode", required_argument, NULL, 'm'},        {"public", required_argument, NULL, 'l'},

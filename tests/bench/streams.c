@@ -11,6 +11,10 @@
 #include "net.h"
 
 static const uint32_t watched = UINT32_MAX; /* an event that is not a stream's */
+/* RFC 6455: the key and the mask are of zeros; nothing between here and loopback's other end minds. */
+static const char upgrade[] = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+static const char connect_frame[] = "\x81\x82\0\0\0\0" "40"; /* socket.io: connects to the namespace / */
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -26,7 +30,7 @@ bool streams_init(struct streams *s, size_t content)
 		(void)snprintf(s->fault, sizeof(s->fault), "no memory or descriptor"); /* fits */
 		return false;
 	}
-	s->buffer_len = (s->kind == WIRE_EVENTS ? STREAMS_REMAINDER : STREAMS_ANSWER) + s->wire.block_len + STREAMS_RECEIVE;
+	s->buffer_len = (wire_stays(s->kind) ? STREAMS_REMAINDER : STREAMS_ANSWER) + s->wire.block_len + STREAMS_RECEIVE;
 	s->buffer = malloc(s->buffer_len);
 	for (size_t i = 0; i < s->slow; i++)
 		s->all[s->count - 1 - i].slow = true;
@@ -66,6 +70,8 @@ static bool send_request(struct streams *s, struct stream *one)
 	bool good = request_stream(&request, s->templates, (unsigned)(one - s->all));
 
 	buffer_add(&request, one->cursor.at, one->cursor.len);
+	if (s->kind == WIRE_SOCKET_IO)
+		buffer_add_text(&request, upgrade);
 	buffer_add_text(&request, "\r\n");
 	good = good && !request.failed && net_send_all(one->fd, request.at, request.len);
 	buffer_free(&request);
@@ -181,9 +187,10 @@ static size_t take_messages(struct streams *s, struct stream *one, const char *a
 
 static bool is_accepted(struct streams *s, struct stream *one, const char *at, size_t len)
 {
+	const char *status = s->kind == WIRE_SOCKET_IO ? " 101" : " 200";
 	char line[64];
 
-	if (len >= 12 && memcmp(at, "HTTP/1.", 7) == 0 && memcmp(at + 8, " 200", 4) == 0)
+	if (len >= 12 && memcmp(at, "HTTP/1.", 7) == 0 && memcmp(at + 8, status, 4) == 0)
 		return true;
 	(void)snprintf(line, sizeof(line), "answered %.*s", (int)smaller(40, len), at); /* cut is fine */
 	lose(s, one, line);
@@ -197,6 +204,10 @@ static size_t take_head(struct streams *s, struct stream *one, const char *at, s
 
 	if (!end || !is_accepted(s, one, at, len))
 		return 0;
+	if (s->kind == WIRE_SOCKET_IO && !net_send_all(one->fd, connect_frame, sizeof(connect_frame) - 1)) {
+		lose(s, one, "closed before it was connected");
+		return 0;
+	}
 	set_open(s, one);
 	return (size_t)(end - at) + 4;
 }
@@ -256,7 +267,7 @@ static void receive(struct streams *s, struct stream *one)
 	if (len > 0)
 		memcpy(s->buffer, one->rest, len);
 	len += (size_t)n;
-	if (s->kind != WIRE_EVENTS) {
+	if (!wire_stays(s->kind)) {
 		done = take_answer(s, one, s->buffer, len);
 	} else {
 		if (one->state == STREAM_ASKED)

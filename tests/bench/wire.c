@@ -12,6 +12,7 @@ static const struct {
 	[WIRE_EVENTS] = {"data: ", "\n\n"},
 	[WIRE_POLL] = {"\"data\":\"", "\"}"},
 	[WIRE_NCHAN] = {"\r\n\r\n", ""},
+	[WIRE_SOCKET_IO] = {"[\"new_msg\",\"", "\"]"},
 };
 
 bool wire_init(struct wire *wire, enum wire_kind kind, size_t content)

@@ -5,6 +5,8 @@
  *                  is that no message is cut by a chunk's end. The cursor is the last "id: "
  *     WIRE_POLL    pushsse's long-poll: JSON with "data":"content" and "lastEventId"
  *     WIRE_NCHAN   Nchan's long-poll: the content is the body, the cursor stands in Last-Modified and Etag
+ *     WIRE_SOCKET_IO  socket.io on a WebSocket: ["new_msg","content"] in a text frame; no cursor. Its frames are passed over,
+ *                  and its pings, 25 s apart, are not answered: runs are shorter
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -12,7 +14,7 @@
 #include "buffer.h"
 #include "mark.h"
 
-enum wire_kind { WIRE_EVENTS, WIRE_POLL, WIRE_NCHAN };
+enum wire_kind { WIRE_EVENTS, WIRE_POLL, WIRE_NCHAN, WIRE_SOCKET_IO };
 
 struct wire {
 	enum wire_kind kind;
@@ -21,6 +23,12 @@ struct wire {
 	const char *after; /* what stands behind it */
 	size_t after_len, block_len; /* bytes of the whole */
 };
+
+/* Does what the server pushes come on a connection that stays, rather than as the answer to each request? */
+static inline bool wire_stays(enum wire_kind kind)
+{
+	return kind == WIRE_EVENTS || kind == WIRE_SOCKET_IO;
+}
 
 /* content: bytes of a message. False when memory is out. */
 bool wire_init(struct wire *wire, enum wire_kind kind, size_t content);
