@@ -97,6 +97,8 @@ void api_online(struct conn *c)
 			wrong = "not a uid, or more than 1000";
 		else if (slice_is(f.name, "uid"))
 			add_count(&body, uids++ == 0, f.value, hub_online(hub_of(c), f.value));
+		else if (!slice_is(f.name, "limit"))
+			wrong = NULL; /* of no concern */
 		if (wrong) {
 			answer_field_error(c, f.name, wrong);
 			buffer_free(&body);

@@ -1,6 +1,8 @@
 /* fields.c: see fields.h */
 #include "fields.h"
 
+#include "utf8.h"
+
 /* Does a Content-Type name another charset than UTF-8, in its parameters? */
 static bool has_other_charset(struct slice type)
 {
@@ -123,5 +125,10 @@ int fields_next(struct fields *f, struct body_field *field)
 			read_brackets(field);
 		}
 	}
-	return got > 0 && ++f->count > FIELDS_MAX ? -1 : got;
+	if (got > 0 && ++f->count <= FIELDS_MAX)
+		return 1;
+	/* One too many is not wrong itself; and some names fit into no answer. */
+	if (got > 0 || field->name.len > FIELDS_NAME_MAX || !utf8_is_valid(field->name))
+		field->name = (struct slice){NULL, 0};
+	return got > 0 ? -1 : got;
 }

@@ -11,7 +11,10 @@
 #include "http.h"
 #include "json.h"
 
-enum { FIELDS_MAX = 4096 }; /* in one body; more is malformed */
+enum {
+	FIELDS_MAX = 4096,    /* in one body; more is malformed */
+	FIELDS_NAME_MAX = 128 /* bytes of a name that is told when its value is malformed */
+};
 
 struct fields {
 	enum { FIELDS_FORM, FIELDS_MULTIPART, FIELDS_JSON } form;
@@ -33,7 +36,7 @@ struct body_field {
  * that old clients send without saying.
  */
 int fields_open(struct fields *f, struct slice content_type, char *body, size_t len);
-/* 1: a field; 0: the end; -1: the body is malformed, in the value of field->name when that is known. */
+/* 1: a field; 0: the end; -1: the body is malformed, in the value of field->name when that is known, short, and UTF-8. */
 int fields_next(struct fields *f, struct body_field *field);
 
 #endif

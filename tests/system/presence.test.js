@@ -80,6 +80,7 @@ test('/online without a uid gives totals and pages that hold everyone once', asy
     after = page.at(-1);
   }
   assert.deepEqual(seen.sort(), [...uids].sort());
+  assert.equal((await own.apiCall('GET', '/online?%ff[a]b=x&limit=3')).json.users, 7, 'other parameters are ignored');
   for (const limit of ['x', '-1']) assertRefused(await own.apiCall('GET', `/online?limit=${limit}`), 400, /limit/);
 });
 

@@ -181,6 +181,14 @@ test('JSON strings are unescaped, and wrong ones refused', async () => {
   assert.equal((await retained('json')).length, 1);
 });
 
+test('a malformed field is named when its name fits into an answer, and too many are none', async () => {
+  const error = async (...body) => assertRefused(await server.tryPublish(...body), 400).json;
+  assert.deepEqual(await error('content=x&to=%'), { error: 'invalid_field', field: 'to', reason: 'malformed, or not UTF-8' });
+  for (const name of [Buffer.from([0xff]), Buffer.alloc(129, 'a'), Buffer.alloc(MiB, '\x01')])
+    assert.deepEqual(await error(Buffer.concat([name, Buffer.from('=%')])), { error: 'malformed_body' });
+  assert.deepEqual(await error(`content=x${'&a='.repeat(4096)}`), { error: 'malformed_body' });
+});
+
 test('a charset beside the type is UTF-8, in any case and quoted or not, or 415', async () => {
   const json = '{"to":"charset","content":"x"}';
   const way = { 'application/json': json, 'Application/JSON': json, [form]: 'to=charset&content=x' };

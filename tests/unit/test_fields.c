@@ -10,18 +10,25 @@
 #include "../../fields.h"
 #include "guard.h"
 
+#define name16 "sixteen letters."
+#define name128 name16 name16 name16 name16 name16 name16 name16 name16
+
 static const char form[] = "application/x-www-form-urlencoded", json[] = "application/json";
 
 struct body {
 	const char *type, *bytes;
-	const char *expected; /* "a=1|b=2|." with . for the end, ? for malformed; a status when it does not open */
+	const char *expected; /* "a=1|b=2|." with . for the end, ? for malformed, and where; a status when it does not open */
 };
 
 static const struct body bodies[] = {
 	{"", "a=1", "a=1|."},
 	{form, "a=1&b=", "a=1|b=|."},
 	{form, "", "."},
-	{form, "a=1&b=%", "a=1|?"},
+	{form, "a=1&b=%", "a=1|b?"},
+	{form, "a=1&b%=", "a=1|?"},
+	{form, "%FF=%", "?"},
+	{form, name128 "=%", name128 "?"},
+	{form, name128 "x=%", "?"},
 	{"Application/X-WWW-Form-Urlencoded ; charset=UTF-8", "a=1", "a=1|."},
 	{"application/x-www-form-urlencoded; charset=\"utf8\"", "a=1", "a=1|."},
 	{"application/x-www-form-urlencoded; charset=us-ascii", "a=1", "a=1|."},
@@ -33,13 +40,14 @@ static const struct body bodies[] = {
 	{form, "to[=1&to]=2&[]=3", "to[=1|to]=2|*=3|."},
 	{form, "to[a][b]=1&to[]x=2", "*!to=1|*!to=2|."},
 	{"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"to[]\"\r\n\r\n1\r\n--b--", "*to=1|."},
-	{"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\n1\r\n", "?"},
+	{"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\n1\r\n", "to?"},
+	{"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"\xff\"\r\n\r\n1\r\n", "?"},
 	{"multipart/form-data", "", "400"},
 	{json, "{\"to\":[\"1\",2],\"content\":\"x\"}", "*to=1|*to=2|content=x|."},
 	{json, "{\"a\":null,\"b\":true,\"c\":{},\"d\":1.5}", "!b=true|!c={}|d=1.5|."},
 	{json, "{\"to\":[],\"a\":[[1],null]}", "*!to=|*!a=[1]|*!a=null|."},
-	{json, "{\"to\":[1", "?"},
-	{json, "{\"to\":[\"1\"],\"content\":\"\xff\"}", "*to=1|?"},
+	{json, "{\"to\":[1", "to?"},
+	{json, "{\"to\":[\"1\"],\"content\":\"\xff\"}", "*to=1|content?"},
 	{json, "[]", "400"},
 	{json, "", "400"},
 };
@@ -52,7 +60,7 @@ static void read_all(struct fields *f, char *out, size_t size)
 	while ((got = fields_next(f, &field)) > 0)
 		out += snprintf(out, size, "%s%s%.*s=%.*s|", field.element ? "*" : "", field.wrong ? "!" : "",
 		                (int)field.name.len, field.name.at, (int)field.value.len, field.value.at);
-	(void)snprintf(out, size, "%s", got == 0 ? "." : "?");
+	(void)snprintf(out, size, "%.*s%s", got < 0 ? (int)field.name.len : 0, field.name.at ? field.name.at : "", got < 0 ? "?" : ".");
 }
 
 static void reads_each_form(void **state)
@@ -61,7 +69,7 @@ static void reads_each_form(void **state)
 	for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
 		const struct body *b = &bodies[i];
 		size_t len = strlen(b->bytes);
-		char *copy = guard_copy(b->bytes, len), out[256];
+		char *copy = guard_copy(b->bytes, len), out[512];
 		struct fields f;
 		int status = fields_open(&f, slice_of(b->type), copy, len);
 
@@ -100,6 +108,7 @@ static void bounds_their_number(void **state)
 	while ((got = fields_next(&f, &field)) > 0)
 		count++;
 	assert_int_equal(got, -1);
+	assert_null(field.name.at); /* nothing is wrong with the one that is too many */
 	assert_int_equal(count, FIELDS_MAX);
 }
 
