@@ -125,6 +125,8 @@ void buffer_consume(struct buffer *b, size_t n)
 		return;
 	b->len -= n;
 	memmove(b->at, b->at + n, b->len);
+	if (b->secret != 0) /* what has moved up is still there too, perhaps behind what is wiped in the end */
+		wipe(b->at + b->len, n);
 }
 
 void buffer_free(struct buffer *b)

@@ -143,6 +143,20 @@ static void consuming_moves_the_rest_to_the_front(void **state)
 	buffer_free(&b);
 }
 
+/* As a connection keeps requests that were sent on behind another. */
+static void a_consumed_secret_is_wiped_and_so_is_where_the_next_one_was(void **state)
+{
+	struct buffer b = {.secret = 8};
+
+	(void)state;
+	buffer_add_text(&b, "key=one, a long body, key=two");
+	buffer_consume(&b, strlen("key=one, a long body, "));
+	holds(&b, "key=two");
+	for (size_t i = b.len; i < strlen("key=one, a long body, key=two"); i++)
+		assert_int_equal(b.at[i], 0);
+	buffer_free(&b);
+}
+
 static void reserved_room_can_be_written_to_directly(void **state)
 {
 	struct buffer b = {0};
@@ -169,6 +183,7 @@ int main(void)
 		cmocka_unit_test(a_length_that_would_overflow_is_a_failure),
 		cmocka_unit_test(one_printf_makes_1023_bytes_at_most),
 		cmocka_unit_test(consuming_moves_the_rest_to_the_front),
+		cmocka_unit_test(a_consumed_secret_is_wiped_and_so_is_where_the_next_one_was),
 		cmocka_unit_test(reserved_room_can_be_written_to_directly),
 	};
 
