@@ -112,7 +112,7 @@ bool cursor_read(struct slice cursor, const char epoch[EPOCH_SIZE], uint64_t *se
 size_t sse_write_fields(char *out, struct slice event, struct slice data)
 {
 	struct slice rest = {data.at ? data.at : "", data.len}, line;
-	bool cr = data.len && memchr(data.at, '\r', data.len);
+	bool cr = memchr(rest.at, '\r', rest.len) != NULL;
 	char *to = out;
 
 	if (event.len && !slice_is(event, "message"))
