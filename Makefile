@@ -26,7 +26,7 @@ PROGRAM = pushsse
 PURE = wipe buffer clock timing file hash crc32c utf8 logline sha256 json keyring token body http fields sse network
 STORE = segment directory journal_replay journal_files journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
-START = options address random user secrecy supervisor keys demo health listeners
+START = options address options_check random user secrecy supervisor keys demo health listeners
 CLIENTS = logger peers
 SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
 	acceptor sweep worker

@@ -1,6 +1,7 @@
 /* demo.c: see demo.h */
 #include "demo.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "clock.h"
@@ -12,7 +13,7 @@ enum { TTL_MS = 12 * 60 * 60 * 1000 };
 static const char DEMO_UID[] = "demo";
 
 /* 32 random bytes as 64 hex digits and a NUL. */
-bool demo_make_key(char hex[DEMO_KEY])
+static bool make_key(char hex[DEMO_KEY])
 {
 	unsigned char bytes[32];
 
@@ -20,6 +21,19 @@ bool demo_make_key(char hex[DEMO_KEY])
 		return false;
 	for (size_t i = 0; i < sizeof bytes; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	return true;
+}
+
+bool demo_begin(struct options *o, struct demo_keys *made, char *error, size_t size)
+{
+	if (!make_key(made->secret) || !make_key(made->api)) {
+		(void)snprintf(error, size, "cannot read /dev/urandom: %s", strerror(errno));
+		return false;
+	}
+	o->secret = made->secret;
+	o->api_key = made->api;
+	o->secret_file = o->api_key_file = NULL;
+	o->selftest = true;
 	return true;
 }
 

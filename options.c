@@ -149,6 +149,11 @@ static bool read_number(const struct option *option, const char *text, int64_t *
 	return false;
 }
 
+bool options_duration(const char *text, int64_t least, int64_t most, int64_t *ms)
+{
+	return read_number(&(struct option){.kind = DURATION, .least = least, .most = most}, text, ms);
+}
+
 static const char *const expected[] = {
 	[DURATION] = "a time such as 500ms, 15s, 5m, 1h or 7d", [SIZE] = "a size such as 64k, 4M or 1G",
 	[COUNT] = "a whole number", [LIST] = "at most 64 of them",
@@ -210,7 +215,7 @@ static bool set(struct options *o, const struct option *option, const char *show
 		break;
 	}
 	if (!good)
-		(void)snprintf(error, size, "pushsse: %s: '%s' is not %s, or out of bounds (see --help)", shown, text,
+		(void)snprintf(error, size, "%s: '%s' is not %s, or out of bounds (see --help)", shown, text,
 		               expected[option->kind]);
 	return good;
 }
@@ -263,12 +268,12 @@ static bool read_option(struct options *o, int argc, char **argv, int *i, bool t
 	char shown[64];
 
 	if (!option) {
-		(void)snprintf(error, size, "pushsse: unknown option '%.*s' (see --help)", (int)name.len + 2, word);
+		(void)snprintf(error, size, "unknown option '%.*s' (see --help)", (int)name.len + 2, word);
 		return false;
 	}
 	if (option->kind == FLAG) {
 		if (value) {
-			(void)snprintf(error, size, "pushsse: --%s takes no value", option->name);
+			(void)snprintf(error, size, "--%s takes no value", option->name);
 			return false;
 		}
 		return set(o, option, word, "", false, error, size);
@@ -278,7 +283,7 @@ static bool read_option(struct options *o, int argc, char **argv, int *i, bool t
 	} else if (*i + 1 < argc) {
 		value = argv[++*i];
 	} else {
-		(void)snprintf(error, size, "pushsse: %s: a value is missing (see --help)", word);
+		(void)snprintf(error, size, "%s: a value is missing (see --help)", word);
 		return false;
 	}
 	(void)snprintf(shown, sizeof shown, "--%s", option->name);
@@ -301,118 +306,13 @@ static bool read_arguments(struct options *o, int argc, char **argv, const char 
 		} else if (token && !*uid && argv[i][0] != '-') {
 			*uid = argv[i];
 		} else {
-			(void)snprintf(error, size, "pushsse: unknown argument '%s' (see --help)", argv[i]);
+			(void)snprintf(error, size, "unknown argument '%s' (see --help)", argv[i]);
 			return false;
 		}
 	}
 	if (token && !*uid)
-		(void)snprintf(error, size, "pushsse: token: for which UID? (see --help)");
+		(void)snprintf(error, size, "token: for which UID? (see --help)");
 	return !token || *uid;
-}
-
-/* "*", or scheme://host[:port] as browsers write it: nothing behind it. */
-static bool is_origin(struct slice origin)
-{
-	const char *slash = memchr(origin.at, '/', origin.len);
-	size_t host = slash ? (size_t)(slash - origin.at) + 2 : origin.len;
-
-	if (slice_is(origin, "*"))
-		return true;
-	if (host < 4 || host >= origin.len || memcmp(slash - 1, "://", 3) != 0)
-		return false;
-	for (size_t i = host; i < origin.len; i++)
-		if (origin.at[i] <= ' ' || strchr("/?#@", origin.at[i]))
-			return false;
-	return true;
-}
-
-static bool check_origins(const struct options *o, char *error, size_t size)
-{
-	for (size_t i = 0; i < o->cors_origin.count; i++) {
-		struct slice origin = o->cors_origin.at[i];
-
-		if (is_origin(origin))
-			continue;
-		(void)snprintf(error, size, "pushsse: --cors-origin: '%.*s' is not * or an origin such as https://example.org",
-		               (int)origin.len, origin.at);
-		return false;
-	}
-	return true;
-}
-
-static bool read_proxies(struct options *o, char *error, size_t size)
-{
-	for (size_t i = 0; i < o->trusted_proxy.count; i++) {
-		struct slice proxy = o->trusted_proxy.at[i];
-
-		if (network_add_proxy(&o->proxies, proxy))
-			continue;
-		(void)snprintf(error, size, "pushsse: --trusted-proxy: '%.*s' is not ADDRESS, ADDRESS/BITS or unix",
-		               (int)proxy.len, proxy.at);
-		return false;
-	}
-	return true;
-}
-
-/* A body takes three times its content and more, and half of the memory is for the public listener. */
-static bool check_request_memory(const struct options *o, char *error, size_t size)
-{
-	if (o->request_memory / OPTIONS_REQUEST_MESSAGES >= o->max_message)
-		return true;
-	(void)snprintf(error, size, "pushsse: --request-memory: has to be at least %d times --max-message",
-	               OPTIONS_REQUEST_MESSAGES);
-	return false;
-}
-
-/* A message of line ends takes seven times its content: even then a segment holds it, and there are some segments. */
-static bool check_journal(const struct options *o, char *error, size_t size)
-{
-	if (!o->data_dir || o->journal_bytes / OPTIONS_JOURNAL_MESSAGES >= o->max_message)
-		return true;
-	(void)snprintf(error, size, "pushsse: --journal-bytes: has to be at least %d times --max-message",
-	               OPTIONS_JOURNAL_MESSAGES);
-	return false;
-}
-
-/* always, never, or every=TIME. */
-static bool read_fsync(struct options *o, char *error, size_t size)
-{
-	static const struct option interval = {.kind = DURATION, .least = 1, .most = 60 * SECOND};
-
-	if (strcmp(o->fsync, "always") == 0) {
-		o->sync = JOURNAL_ALWAYS;
-	} else if (strcmp(o->fsync, "never") == 0) {
-		o->sync = JOURNAL_NEVER;
-	} else if (strncmp(o->fsync, "every=", 6) == 0 && read_number(&interval, o->fsync + 6, &o->sync_interval)) {
-		o->sync = JOURNAL_EVERY;
-	} else {
-		(void)snprintf(error, size, "pushsse: --fsync: '%s' is not always, never or every=TIME up to 60s", o->fsync);
-		return false;
-	}
-	return true;
-}
-
-/* Which of the words it is; -1: none. */
-static int find_word(const char *text, const char *const *words, int count)
-{
-	for (int i = 0; i < count; i++)
-		if (strcmp(text, words[i]) == 0)
-			return i;
-	return -1;
-}
-
-static bool read_log_options(struct options *o, char *error, size_t size)
-{
-	static const char *const levels[] = {"error", "warn", "info", "debug"}, *const formats[] = {"text", "json"};
-	int level = find_word(o->log_level_name, levels, 4), format = find_word(o->log_format_name, formats, 2);
-
-	o->log_level = (enum log_level)level;
-	o->log_format = (enum log_format)format;
-	if (level < 0)
-		(void)snprintf(error, size, "pushsse: --log-level: '%s' is not error, warn, info or debug", o->log_level_name);
-	else if (format < 0)
-		(void)snprintf(error, size, "pushsse: --log-format: '%s' is not text or json", o->log_format_name);
-	return level >= 0 && format >= 0;
 }
 
 static void set_standards(struct options *o)
@@ -435,15 +335,28 @@ enum options_result options_read(struct options *o, int argc, char **argv, const
 	if (argc > 1 && strcmp(argv[1], "journal") == 0) {
 		if (argc == 4 && (strcmp(argv[2], "check") == 0 || strcmp(argv[2], "repair") == 0))
 			return OPTIONS_JOURNAL;
-		(void)snprintf(error, size, "pushsse: journal: check DIR, or repair DIR (see --help)");
+		(void)snprintf(error, size, "journal: check DIR, or repair DIR (see --help)");
 		return OPTIONS_WRONG;
 	}
 	set_standards(o);
-	if (!read_environment(o, error, size) || !read_arguments(o, argc, argv, uid, error, size) ||
-	    !read_log_options(o, error, size) || !check_origins(o, error, size) || !read_fsync(o, error, size) ||
-	    !check_journal(o, error, size) || !check_request_memory(o, error, size) || !read_proxies(o, error, size))
+	if (!read_environment(o, error, size) || !read_arguments(o, argc, argv, uid, error, size))
 		return OPTIONS_WRONG;
 	return *uid ? OPTIONS_TOKEN : is_health(argc, argv) ? OPTIONS_HEALTH : OPTIONS_SERVE;
+}
+
+static void help_table(void)
+{
+	for (size_t i = 0; i < OPTIONS; i++) {
+		char left[64];
+
+		if (i == 0 || table[i].group != table[i - 1].group)
+			printf("\n%s\n", group_title[table[i].group]);
+		(void)snprintf(left, sizeof left, "--%s %s", table[i].name, table[i].argument ? table[i].argument : "");
+		printf("  %-26s %s", left, table[i].help);
+		if (table[i].standard)
+			printf(" [%s]", table[i].standard);
+		printf("\n");
+	}
 }
 
 void options_help(void)
@@ -457,17 +370,7 @@ void options_help(void)
 	       "  pushsse journal check DIR       tells what a --data-dir holds, and what in it is damaged\n"
 	       "  pushsse journal repair DIR      keeps all of it that is sound\n"
 	       "  pushsse --help | --version\n");
-	for (size_t i = 0; i < OPTIONS; i++) {
-		char left[64];
-
-		if (i == 0 || table[i].group != table[i - 1].group)
-			printf("\n%s\n", group_title[table[i].group]);
-		(void)snprintf(left, sizeof left, "--%s %s", table[i].name, table[i].argument ? table[i].argument : "");
-		printf("  %-26s %s", left, table[i].help);
-		if (table[i].standard)
-			printf(" [%s]", table[i].standard);
-		printf("\n");
-	}
+	help_table();
 	printf("\n--fsync always: a 200 means that it is on the disk. every=200ms: a power cut loses up to 200 ms\n"
 	       "of what was answered 200, a crash of pushsse nothing. never: a power cut loses what the system\n"
 	       "had not written yet, up to half a minute; a crash of pushsse nothing.\n"

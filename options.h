@@ -50,11 +50,13 @@ struct options {
 enum options_result { OPTIONS_SERVE, OPTIONS_TOKEN, OPTIONS_HEALTH, OPTIONS_JOURNAL, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
 
 /*
- * Reads environment and arguments into *o. OPTIONS_WRONG: one line in `error` names the option and what is wrong
- * with it. OPTIONS_JOURNAL: argv[2] is check or repair, argv[3] a directory. OPTIONS_TOKEN: `*uid` is the argument of
+ * Reads environment and arguments into *o, as the table has them: options_check.h has the rest. OPTIONS_WRONG: one line in
+ * `error` names the option and what is wrong with it. OPTIONS_JOURNAL: argv[2] is check or repair, argv[3] a directory. OPTIONS_TOKEN: `*uid` is the argument of
  * the subcommand. Strings point into argv and the environment.
  */
 enum options_result options_read(struct options *o, int argc, char **argv, const char **uid, char *error, size_t size);
+/* "15s" in ms, as options take it. False when it is nothing like that, or out of bounds. */
+bool options_duration(const char *text, int64_t least, int64_t most, int64_t *ms);
 /* Writes --help to stdout. */
 void options_help(void);
 

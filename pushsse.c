@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "address.h"
 #include "clock.h"
 #include "demo.h"
 #include "file.h"
@@ -17,6 +16,7 @@
 #include "health.h"
 #include "keys.h"
 #include "listeners.h"
+#include "options_check.h"
 #include "random.h"
 #include "secrecy.h"
 #include "token.h"
@@ -106,7 +106,7 @@ static bool read_seed(void *seed, size_t len, char *error, size_t size)
 	return false;
 }
 
-static struct hub *open_hub(struct server *s, char *error, size_t size)
+static bool open_hub(struct server *s, char *error, size_t size)
 {
 	const struct options *o = s->options;
 	struct hub_limits limits = {
@@ -119,7 +119,7 @@ static struct hub *open_hub(struct server *s, char *error, size_t size)
 	};
 	unsigned char seed[32];
 
-	return read_seed(seed, sizeof seed, error, size) ? hub_open(&limits, seed) : NULL;
+	return read_seed(seed, sizeof seed, error, size) && (s->hub = hub_open(&limits, seed)) != NULL;
 }
 
 /* Takes in what the journal holds. */
@@ -259,7 +259,7 @@ static bool run_workers(struct server *s)
 	s->main_thread = pthread_self();
 	for (unsigned i = 0; i < s->workers; i++)
 		if (pthread_create(&s->worker[i].thread, NULL, worker_run, &s->worker[i]) != 0)
-			return false; /* the process ends, and the threads with it */
+			return false;
 	return true;
 }
 
@@ -327,6 +327,40 @@ static void close_server(struct server *s)
 	logger_close(s->logger);
 }
 
+/* Root is left between what only root may do, ports and keys, and what is to be the user's. */
+static bool start(struct server *s, const struct supervisor *supervisor, listeners_text text, char *error, size_t size)
+{
+	const struct options *o = s->options;
+
+	s->logger = logger_open(o->log_level, o->log_format);
+	return s->logger &&
+	       listeners_inherit(s, supervisor, text, error, size) && /* before it opens anything */
+	       raise_descriptor_limit(s, error, size) &&
+	       open_peers(s, error, size) &&
+	       open_hub(s, error, size) &&
+	       open_workers(s, error, size) && /* with the keys */
+	       listeners_open(s, false, text, error, size) &&
+	       leave_root(s, error, size) &&
+	       listeners_open(s, true, text, error, size) &&
+	       open_journal(s, error, size) &&
+	       (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
+}
+
+/* From the first thread to the last. */
+static void run(struct server *s, const struct supervisor *supervisor, const sigset_t *signals)
+{
+	if (!run_workers(s)) {
+		(void)complain(EXIT_FAILURE, "cannot start a thread");
+		_exit(EXIT_FAILURE); /* and the threads with it */
+	}
+	supervisor_tell_ready(supervisor);
+	serve_signals(s, supervisor, signals);
+	for (unsigned i = 0; i < s->workers; i++)
+		(void)pthread_join(s->worker[i].thread, NULL);
+	let_signals_end();
+	logger_write(s->logger, LOG_INFO, "stopped", NULL);
+}
+
 static int serve(const struct options *o)
 {
 	struct server s = {.options = o, .listener = {-1, -1}, .workers = o->workers ? (unsigned)o->workers : count_cores(),
@@ -341,72 +375,14 @@ static int serve(const struct options *o)
 		secrecy_begin();
 	supervisor_read(&supervisor);
 	block_signals(&signals);
-	s.logger = logger_open(o->log_level, o->log_format);
-	good = s.logger && listeners_inherit(&s, &supervisor, text, error, sizeof error) && /* before it opens anything */
-	       raise_descriptor_limit(&s, error, sizeof error) && open_peers(&s, error, sizeof error) &&
-	       (s.hub = open_hub(&s, error, sizeof error)) != NULL && open_workers(&s, error, sizeof error) &&
-	       listeners_open(&s, false, text, error, sizeof error) &&
-	       leave_root(&s, error, sizeof error) && listeners_open(&s, true, text, error, sizeof error) &&
-	       open_journal(&s, error, sizeof error) && (!o->demo || demo_print(o, text[LISTENER_PUBLIC], text[LISTENER_API]));
+	good = start(&s, &supervisor, text, error, sizeof error);
 	keys_forget(o);
 	if (good) {
 		log_started(&s, text);
-		if (!run_workers(&s)) {
-			(void)complain(EXIT_FAILURE, "cannot start a thread");
-			_exit(EXIT_FAILURE);
-		}
-		supervisor_tell_ready(&supervisor);
-		serve_signals(&s, &supervisor, &signals);
-		for (unsigned i = 0; i < s.workers; i++)
-			(void)pthread_join(s.worker[i].thread, NULL);
-		let_signals_end();
-		logger_write(s.logger, LOG_INFO, "stopped", NULL);
+		run(&s, &supervisor, &signals);
 	}
 	close_server(&s);
 	return good ? EXIT_SUCCESS : complain(EXIT_FAILURE, error);
-}
-
-/* Checks what options say together, and fills in what --demo makes up. False: `error` says what is wrong. */
-static bool complete(struct options *o, char secret[DEMO_KEY], char key[DEMO_KEY], char *error, size_t size)
-{
-	if (!address_is_good(o->listen) || !address_is_good(o->api_listen)) {
-		(void)snprintf(error, size, "--%s: '%s' is not host:port or [ipv6]:port with numbers, nor unix:/path",
-		               address_is_good(o->listen) ? "api-listen" : "listen",
-		               address_is_good(o->listen) ? o->api_listen : o->listen);
-		return false;
-	}
-	if (o->www && access(o->www, R_OK | X_OK) != 0) {
-		(void)snprintf(error, size, "--www: cannot read %s: %s", o->www, strerror(errno));
-		return false;
-	}
-	if (o->api_open && !address_is_local(o->api_listen)) {
-		(void)snprintf(error, size, "--api-open goes with a loopback or unix address of --api-listen only, not with %s",
-		               o->api_listen);
-		return false;
-	}
-	if (o->api_open && o->api_key_file) {
-		(void)snprintf(error, size, "--api-open and --api-key-file: which of the two?");
-		return false;
-	}
-	if (!o->demo && !o->secret_file && !o->secret) {
-		(void)snprintf(error, size, "no secret: give --secret-file FILE, or PUSHSSE_SECRET in the environment, or try --demo");
-		return false;
-	}
-	if (!o->demo && !o->api_open && !o->api_key_file && !o->api_key) {
-		(void)snprintf(error, size, "no API key: give --api-key-file FILE, or PUSHSSE_API_KEY in the environment, or --api-open");
-		return false;
-	}
-	o->selftest = o->selftest || o->demo;
-	if (!o->demo)
-		return true;
-	if (!demo_make_key(secret) || !demo_make_key(key)) {
-		(void)snprintf(error, size, "cannot read /dev/urandom: %s", strerror(errno));
-		return false;
-	}
-	o->secret = secret;
-	o->api_key = key;
-	o->secret_file = o->api_key_file = NULL;
-	return true;
 }
 
 /*
@@ -424,12 +400,17 @@ static bool hold_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct options o;
-	char error[512], secret[DEMO_KEY], key[DEMO_KEY];
+	struct demo_keys made;
+	enum options_result asked;
+	char error[512];
 	const char *uid;
 
 	if (!hold_standard_descriptors())
 		return complain(EXIT_FAILURE, "cannot open /dev/null");
-	switch (options_read(&o, argc, argv, &uid, error, sizeof error)) {
+	asked = options_read(&o, argc, argv, &uid, error, sizeof error);
+	if (asked == OPTIONS_WRONG || !options_check(&o, asked, error, sizeof error))
+		return complain(EXIT_USAGE, error);
+	switch (asked) {
 	case OPTIONS_HELP:
 		options_help();
 		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -439,13 +420,10 @@ int main(int argc, char **argv)
 	case OPTIONS_JOURNAL:
 		return journal_check(argv[3], strcmp(argv[2], "repair") == 0);
 	case OPTIONS_HEALTH:
-		return address_is_good(o.listen) ? health_check(o.listen) : complain(EXIT_USAGE, "health: --listen is no address");
+		return health_check(o.listen);
 	case OPTIONS_TOKEN:
 		return print_token(&o, uid);
-	case OPTIONS_WRONG:
-		(void)fprintf(stderr, "%s\n", error);
-		return EXIT_USAGE;
 	default:
-		return complete(&o, secret, key, error, sizeof error) ? serve(&o) : complain(EXIT_USAGE, error);
+		return o.demo && !demo_begin(&o, &made, error, sizeof error) ? complain(EXIT_USAGE, error) : serve(&o);
 	}
 }
