@@ -28,7 +28,7 @@ STORE = segment directory journal_replay journal_files journal_write journal jou
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
 START = options address options_check random user secrecy supervisor keys demo health listeners
 CLIENTS = logger peers
-SERVER = refusal counters answer cors stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
+SERVER = refusal counters answer cors control stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
 	acceptor sweep worker
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(CLIENTS:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)

@@ -2,6 +2,7 @@
 #include "longpoll.h"
 
 #include "answer.h"
+#include "control.h"
 #include "worker.h"
 
 /* An answer's events while they are gathered. */
@@ -67,7 +68,7 @@ static void answer_events(struct conn *c, enum reset reset)
 	count_add(&c->worker->counters.count[COUNT_DELIVERIES], e.count);
 	buffer_add_text(&body, "{\"v\":1,\"lastEventId\":\"");
 	buffer_add(&body, e.last, e.last_len);
-	buffer_printf(&body, "\",\"reset\":%s,\"more\":%s,\"events\":[", stream_reset_json(reset), more ? "true" : "false");
+	buffer_printf(&body, "\",\"reset\":%s,\"more\":%s,\"events\":[", control_reset_json(reset), more ? "true" : "false");
 	buffer_add(&body, e.json.at, e.json.len);
 	buffer_add_text(&body, "]}");
 	body.failed |= e.json.failed;

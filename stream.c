@@ -1,6 +1,6 @@
 /*
- * stream.c: the life of a stream: hello, messages, pings, its last word. See stream.h; long-polls are in
- * longpoll.c.
+ * stream.c: the life of a stream: its beginning, what it is sent, its silence and its end. See stream.h; control.c has the
+ * bytes of control events, longpoll.c the long-polls.
  */
 #include "stream.h"
 
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "answer.h"
+#include "control.h"
 #include "longpoll.h"
 #include "worker.h"
 
@@ -15,70 +16,12 @@ enum {
 	PADDING = 2048,      /* bytes of comment for old polyfills, which show nothing before */
 	PADDING_LINES = 4,
 	READS_MS = 1000,     /* within which a reader has taken something that is said to read */
-	OVERLOAD_RETRIES = 5, /* times --retry that who is turned away for want of room is to wait */
-	CONTROL_MAX = 2048   /* bytes of a control event; a kick's reason is the longest part of one */
+	OVERLOAD_RETRIES = 5 /* times --retry that who is turned away for want of room is to wait */
 };
 
 static const struct options *options_of(const struct conn *c)
 {
 	return c->worker->server->options;
-}
-
-/* ---- control events */
-
-/* retry: jittered by a third, `times` over. Answers the ms. */
-static int64_t add_retry(struct buffer *out, struct conn *c, int64_t times)
-{
-	int64_t retry = options_of(c)->retry * times;
-	int64_t third = retry / 3;
-
-	retry += (int64_t)worker_random(c->worker, (uint64_t)third * 2 + 1) - third;
-	buffer_add_text(out, "retry: ");
-	buffer_add_number(out, (uint64_t)retry);
-	buffer_add_text(out, "\n");
-	return retry;
-}
-
-static void add_id(struct buffer *out, const struct conn *c, uint64_t seq)
-{
-	buffer_add_text(out, "id: ");
-	answer_add_cursor(out, c, seq);
-	buffer_add_text(out, "\n");
-}
-
-const char *stream_reset_json(enum reset reset)
-{
-	return reset == RESET_GAP ? "\"gap\"" : reset == RESET_RESTART ? "\"restart\"" : "null";
-}
-
-static void add_hello(struct buffer *out, struct conn *c, const struct hub_position *position, int64_t expires)
-{
-	int64_t heartbeat = c->heartbeat ? c->heartbeat : options_of(c)->heartbeat;
-
-	(void)add_retry(out, c, 1); /* hello has no need of it */
-	buffer_add_text(out, "event: pushsse.hello\n");
-	add_id(out, c, position->seq);
-	buffer_printf(out, "data: {\"v\":1,\"heartbeat\":%lld,\"reset\":%s,\"exp\":", (long long)heartbeat,
-	              stream_reset_json(position->reset));
-	if (expires == INT64_MAX)
-		buffer_add_text(out, "null}\n\n");
-	else
-		buffer_printf(out, "%lld}\n\n", (long long)expires);
-	if (position->reset != RESET_NONE)
-		buffer_printf(out, "event: pushsse.reset\ndata: {\"reason\":%s}\n\n", stream_reset_json(position->reset));
-}
-
-static void add_online(struct buffer *out, struct hub_presence p)
-{
-	buffer_printf(out, "event: pushsse.online\ndata: {\"users\":%lu,\"streams\":%lu}\n\n", (unsigned long)p.users,
-	              (unsigned long)p.streams);
-}
-
-static void add_busy(struct buffer *out, struct conn *c, const char *reason, int64_t times)
-{
-	int64_t retry = add_retry(out, c, times); /* in the data too: a page is not shown the field */
-
-	buffer_printf(out, "event: pushsse.busy\ndata: {\"reason\":\"%s\",\"retry\":%lld}\n\n", reason, (long long)retry);
 }
 
 /* ---- the end of one */
@@ -145,9 +88,7 @@ static void say_bye(struct conn *c)
 			end(c, CLOSE_KICKED, NULL);
 		return;
 	}
-	buffer_add_text(&last, "event: pushsse.bye\ndata: ");
-	hub_bye(hub_of(c), &c->reader, &last);
-	buffer_add_text(&last, "\n\n");
+	control_add_bye(&last, c);
 	end(c, CLOSE_KICKED, &last);
 }
 
@@ -157,7 +98,7 @@ static void act_on_verdict(struct conn *c)
 
 	switch (atomic_load(&c->reader.verdict)) {
 	case VERDICT_EVICTED:
-		add_busy(&last, c, "too_many_streams", OVERLOAD_RETRIES);
+		control_add_busy(&last, c, "too_many_streams", OVERLOAD_RETRIES);
 		end(c, CLOSE_EVICTED, &last);
 		break;
 	case VERDICT_KICKED:
@@ -183,7 +124,7 @@ void stream_drain(struct conn *c)
 		longpoll_answer(c, CLOSE_DRAIN);
 		return;
 	}
-	add_busy(&last, c, "draining", 1);
+	control_add_busy(&last, c, "draining", 1);
 	end(c, CLOSE_DRAIN, &last);
 }
 
@@ -312,7 +253,7 @@ void stream_tell_online(struct conn *c)
 		return;
 	}
 	c->online = ONLINE_TOLD;
-	add_online(&bytes, c->worker->told);
+	control_add_online(&bytes, c->worker->told);
 	send_control(c, &bytes);
 }
 
@@ -329,9 +270,7 @@ static void ping(struct conn *c)
 		worker_ready(c->worker, c, READY_FANOUT);
 		return;
 	}
-	buffer_add_text(&bytes, "event: pushsse.ping\n");
-	add_id(&bytes, c, bound);
-	buffer_add_text(&bytes, "data: 1\n\n");
+	control_add_ping(&bytes, c, bound);
 	c->pinged = true;
 	count_add(&c->worker->counters.count[COUNT_PINGS], 1);
 	send_control(c, &bytes);
@@ -373,11 +312,10 @@ void stream_tick(struct conn *c)
 	} else if (c->state == CONN_BLOCKED) {
 		tick_blocked(c);
 	} else if (now >= c->until && !c->ages) {
-		buffer_add_text(&last, "event: pushsse.expired\ndata: {}\n\n");
+		control_add_expired(&last);
 		end(c, CLOSE_EXPIRED, &last);
 	} else if (now >= c->until) {
-		(void)add_retry(&last, c, 1);
-		buffer_add_text(&last, "\n");
+		control_add_retry(&last, c);
 		end(c, CLOSE_AGE, &last);
 	} else if (now - c->since >= (c->heartbeat ? c->heartbeat : c->pinged ? o->heartbeat : o->first_ping)) {
 		ping(c);
@@ -394,7 +332,7 @@ void stream_refuse(struct conn *c, enum refusal refusal)
 	count_refusal(&c->worker->counters, refusal);
 	answer_add_stream_head(&x->out, c);
 	if (!x->head_only)
-		add_busy(&x->out, c, refusal_word(refusal), refusal == REFUSED_DRAINING ? 1 : OVERLOAD_RETRIES);
+		control_add_busy(&x->out, c, refusal_word(refusal), refusal == REFUSED_DRAINING ? 1 : OVERLOAD_RETRIES);
 	x->keep_alive = false;
 	conn_answer(c);
 }
@@ -437,10 +375,10 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 		buffer_add_text(&out, "\n");
 	}
 	c->heartbeat = request->heartbeat & 0x7ffff; /* at most SELFTEST_HEARTBEAT_MAX_MS */
-	add_hello(&out, c, position, request->expires);
+	control_add_hello(&out, c, position, request->expires);
 	if (request->online) {
 		c->online = ONLINE_TOLD;
-		add_online(&out, show_online(c->worker));
+		control_add_online(&out, show_online(c->worker));
 	}
 	c->exchange->out = (struct buffer){0};
 	exchange_drop(c);

@@ -26,9 +26,6 @@ void stream_open(struct conn *c, const struct stream_request *request);
 /* Answers one that would have been a stream: pushsse.busy with the word of the refusal, and the end. */
 void stream_refuse(struct conn *c, enum refusal refusal);
 
-/* A reset as hello and long-polls tell it: its reason as a JSON string, or null. */
-const char *stream_reset_json(enum reset reset);
-
 /* Gives a stream or a parked poll what it is owed; acts on what the hub decided about it. */
 void stream_visit(struct conn *c);
 /* The socket of a blocked stream takes bytes again. */
