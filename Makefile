@@ -26,10 +26,10 @@ PROGRAM = pushsse
 PURE = wipe buffer clock timing file hash crc32c utf8 logline sha256 json keyring token body http fields sse network
 STORE = segment directory journal_replay journal_files journal_write journal journal_check
 HUB = message log audience reader inbox idempotency hub_record hub hub_publish hub_replay hub_store hub_subscribe hub_presence
-START = options address options_check random user secrecy supervisor keys demo health listeners
 CLIENTS = logger peers
-SERVER = refusal counters answer cors control stream longpoll subscriber publisher api stats metrics footprint pages route exchange conn conn_set \
-	acceptor sweep worker
+START = options address options_check random user secrecy supervisor keys demo health listeners
+SERVER = refusal counters answer cors control stream longpoll subscriber publisher api footprint stats metrics pages route \
+	exchange conn conn_set acceptor sweep worker
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(CLIENTS:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o
@@ -79,5 +79,6 @@ clean:
 
 .PHONY: all run check test install clean
 
+# The pages, as C; and what only tests, measurements and packers need.
 include www/assets.mk tests/fuzz/fuzz.mk tests/system/trials.mk tests/bench/bench.mk deploy/pack.mk
 -include $(wildcard $(BUILD)/*.d)

@@ -85,3 +85,19 @@ test('the README names the targets that the Makefile tells of', () => {
   assert.ok(told.length >= 10);
   for (const target of told) assert.match(read('README.md'), new RegExp(`make ${target}\\b`), target);
 });
+
+test('the README lists each module once, below those that its header knows', () => {
+  const readme = read('README.md');
+  const chapter = readme.slice(readme.indexOf('## Reading order'), readme.indexOf('## Limits'));
+  const listed = [...chapter.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell]) => words(cell)).map((name) => name.replace(/\.[ch]$/, ''));
+  const inside = ['hub_state', 'journal_state'];     // told of beside the tables
+  const shared = ['journal', 'options', 'conn'];     // the README says so
+  const names = readdirSync(new URL('../../', import.meta.url)).filter((name) => /\.[ch]$/.test(name));
+  const modules = [...new Set(names.map((name) => name.slice(0, -2)))].filter((name) => !inside.includes(name));
+  assert.deepEqual([...listed].sort(), modules.sort());
+  for (const [place, name] of listed.entries()) {
+    if (!names.includes(`${name}.h`)) continue;
+    for (const [, known] of read(`${name}.h`).matchAll(/^#include "(\w+)\.h"/gm))
+      assert.ok(shared.includes(known) || listed.indexOf(known) < place, `${name}.h knows ${known}.h, which the README lists below it`);
+  }
+});
