@@ -1,8 +1,9 @@
 // --data-dir on a disk that is full, fails or hangs: fault.c, preloaded, stands between the server and its segments.
 import assert from 'node:assert/strict';
-import { mkdirSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { OrderFile } from './orderfile.js';
 import { BIN, KEY, Server, form, run, temporary } from './server.js';
 import { assertRefused, eventually, request } from './wire.js';
 
@@ -39,26 +40,10 @@ const program = await dynamicBinary();
 const runtimes = [...(await must('ldd', [program])).matchAll(/=> (\S*lib[at]san\S*)/g)].map(([, file]) => file);
 const preload = [...runtimes, shim].join(':');
 
-class Faults {
+class Faults extends OrderFile {
   constructor() {
-    this.file = path.join(fresh(), 'orders');
-    writeFileSync(this.file, Buffer.alloc(8 * ORDERS.length));
-    this.fd = openSync(this.file, 'r+');
+    super(path.join(fresh(), 'orders'), ORDERS);
     this.set({ space: -1 });
-  }
-
-  set(orders) {
-    for (const [name, value] of Object.entries(orders)) {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigInt64LE(BigInt(value));
-      writeSync(this.fd, bytes, 0, 8, 8 * ORDERS.indexOf(name));
-    }
-  }
-
-  get(name) {
-    const bytes = Buffer.alloc(8);
-    readSync(this.fd, bytes, 0, 8, 8 * ORDERS.indexOf(name));
-    return Number(bytes.readBigInt64LE());
   }
 
   // Everything in order again.

@@ -4,8 +4,9 @@
 // reconnects, and afterwards everything works.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { existsSync, mkdirSync, openSync, readSync, readFileSync, closeSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { OrderFile } from './orderfile.js';
 import { KEY, SECRET, Server, form, query, run, token } from './server.js';
 import { createParser } from 'eventsource-parser';
 import { PATIENCE, Wire, eventually, request } from './wire.js';
@@ -34,25 +35,9 @@ function nameOf(line) {
   return '?';
 }
 
-export class Orders {
+export class Orders extends OrderFile {
   constructor(file) {
-    this.file = file;
-    writeFileSync(file, Buffer.alloc(8 * (ORDERS.length + SITES)));
-    this.fd = openSync(file, 'r+');
-  }
-
-  set(orders) {
-    for (const [name, value] of Object.entries(orders)) {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigInt64LE(BigInt(value));
-      writeSync(this.fd, bytes, 0, 8, 8 * ORDERS.indexOf(name));
-    }
-  }
-
-  get(name) {
-    const bytes = Buffer.alloc(8);
-    readSync(this.fd, bytes, 0, 8, 8 * ORDERS.indexOf(name));
-    return Number(bytes.readBigInt64LE());
+    super(file, ORDERS, SITES);
   }
 
   // From now on; hits count from here.
@@ -65,10 +50,6 @@ export class Orders {
   end() {
     this.set({ mode: 0 });
     return this.get('hits') ? nameOf(this.get('call')) : undefined;
-  }
-
-  close() {
-    closeSync(this.fd);
   }
 }
 
