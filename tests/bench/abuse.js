@@ -7,7 +7,6 @@
 // ratio is that of the medians.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { attacks } from '../system/attacks.js';
@@ -52,7 +51,7 @@ async function row(name) {
     quiet.push((await measure(server)).p99_us);
     abused.push((await attacked(name, server)).p99_us);
   }
-  const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))[1]) / 1024;
+  const peak = parseInt(server.status('VmHWM'), 10) / 1024;
   const bound = (await server.apiCall('GET', '/stats')).json.limits.memory / MEGA;
   await server.stop();
   const [before, during] = [median(quiet), median(abused)];

@@ -2,54 +2,19 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { after } from 'node:test';
-import { chromium } from 'playwright-core';
+import { judged, show } from './chromium.js';
 import { KEY, Server } from './server.js';
-import { PATIENCE, eventually } from './wire.js';
-
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
-after(() => browser.close());
+import { eventually } from './wire.js';
 
 export const quiet = ['--first-ping', '30s', '--heartbeat', '30s'];
 const unauthorized = /status of 401/;
 
 // A server whose windows are closed before it is, and judged.
-export async function host(t, { args = [], ...options } = {}) {
-  const server = new Server({ args: [...quiet, ...args], ...options });
-  server.pages = [];
-  t.after(async () => {
-    await Promise.all(server.pages.map((page) => page.close()));
-    await server.stop();
-    for (const { wrong, elsewhere } of server.pages) assert.deepEqual({ wrong, elsewhere }, { wrong: [], elsewhere: [] });
-  });
-  return server.ready();
-}
+export const host = (t, { args = [], ...options } = {}) => judged(t, new Server({ args: [...quiet, ...args], ...options })).ready();
 
-// Opens the dashboard. Nothing may go wrong in it but what is expected, nor anyone else be asked for anything.
-export async function visit(server, { width = 1280, height = 900, colorScheme, expected = unauthorized } = {}) {
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-  const url = `http://${server.api}/dashboard`;
-  page.wrong = [];
-  page.elsewhere = [];
-  server.pages.push(page);
-  page.setDefaultTimeout(PATIENCE);
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !expected.test(message.text())) page.wrong.push(message.text());
-  });
-  page.on('pageerror', (error) => page.wrong.push(String(error)));
-  page.on('dialog', (dialog) => page.wrong.push(`dialog: ${dialog.message()}`) && dialog.dismiss());
-  page.on('request', (asked) => {
-    if (new URL(asked.url()).origin !== new URL(url).origin || asked.url().includes(KEY)) page.elsewhere.push(asked.url());
-  });
-  await page.goto(url);
-  return page;
-}
+// Opens the dashboard.
+export const visit = (server, options) =>
+  show(server, `http://${server.api}/dashboard`, { expected: unauthorized, secret: KEY, ...options });
 
 export const text = (page, selector) => page.locator(selector).first().textContent();
 export const shows = (page, selector, pattern) =>

@@ -3,31 +3,16 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { after, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { test } from 'node:test';
+import { judged, show } from './chromium.js';
 import { Server, form, query, run, serve } from './server.js';
-import { PATIENCE, eventually } from './wire.js';
-
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
-after(() => browser.close());
+import { eventually } from './wire.js';
 
 const madeUp = { PUSHSSE_SECRET: undefined, PUSHSSE_API_KEY: undefined };
 
 // A server under --demo, with what it prints for people: the address to open and the line to paste.
 async function demo(t) {
-  const server = new Server({ args: ['--demo'], env: madeUp, logged: false });
-  server.pages = [];
-  t.after(async () => {
-    await Promise.all(server.pages.map((page) => page.close()));
-    await server.stop();
-    for (const { wrong, elsewhere } of server.pages) assert.deepEqual({ wrong, elsewhere }, { wrong: [], elsewhere: [] });
-  });
+  const server = judged(t, new Server({ args: ['--demo'], env: madeUp, logged: false }));
   await server.ready();
   const printed = (pattern) => eventually(() => pattern.exec(server.output), `${pattern} in: ${server.output}`);
   server.url = (await printed(/http:\/\/\S+\/#token=[\w.-]+(?=\s)/))[0];
@@ -40,25 +25,6 @@ async function demo(t) {
     return answer.json;
   };
   return server;
-}
-
-// Opens an address in a new window. Nothing may go wrong in it but what is expected, nor anyone else be asked for anything.
-async function open(server, url, { width = 1280, height = 900, colorScheme, expected = /^$/ } = {}) {
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-  page.wrong = [];
-  page.elsewhere = [];
-  server.pages.push(page);
-  page.setDefaultTimeout(PATIENCE);
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !expected.test(message.text())) page.wrong.push(message.text());
-  });
-  page.on('pageerror', (error) => page.wrong.push(String(error)));
-  page.on('dialog', (dialog) => page.wrong.push(`dialog: ${dialog.message()}`) && dialog.dismiss());
-  page.on('request', (request) => {
-    if (new URL(request.url()).origin !== new URL(url).origin) page.elsewhere.push(request.url());
-  });
-  await page.goto(url);
-  return page;
 }
 
 const text = (page, selector) => page.locator(selector).textContent();
@@ -114,7 +80,7 @@ const hostile = [
 
 test('the printed address opens a stream; form, API and the printed line arrive once each', async (t) => {
   const server = await demo(t);
-  const page = await open(server, server.url);
+  const page = await show(server, server.url);
   await inState(page, 'open');
   await eventually(async () => (await text(page, '#online')) === '1 user, 1 stream', 'one is online');
   const uid = await text(page, '#uid');
@@ -153,7 +119,7 @@ test('the printed address opens a stream; form, API and the printed line arrive 
 
 test('the page can be used by keyboard', async (t) => {
   const server = await demo(t);
-  const page = await open(server, server.url);
+  const page = await show(server, server.url);
   await inState(page, 'open');
   await page.keyboard.press('Tab');
   await page.keyboard.press('ArrowRight');
@@ -167,7 +133,7 @@ test('the page can be used by keyboard', async (t) => {
 
 test('from stream to long-poll and back while messages come: none is lost, none comes twice', async (t) => {
   const server = await demo(t);
-  const page = await open(server, server.url);
+  const page = await show(server, server.url);
   await inState(page, 'open');
   const uid = await text(page, '#uid');
 
@@ -205,7 +171,7 @@ test('from stream to long-poll and back while messages come: none is lost, none 
 for (const colorScheme of ['light', 'dark'])
   test(`what is hostile is shown as text, and fits into 360 px (${colorScheme})`, async (t) => {
     const server = await demo(t);
-    const page = await open(server, server.url, { width: 360, height: 740, colorScheme });
+    const page = await show(server, server.url, { width: 360, height: 740, colorScheme });
     await inState(page, 'open');
     const uid = await text(page, '#uid');
     const expected = [];
@@ -220,7 +186,7 @@ for (const colorScheme of ['light', 'dark'])
 
 test('the list is bounded', async (t) => {
   const server = await demo(t);
-  const page = await open(server, server.url);
+  const page = await show(server, server.url);
   await inState(page, 'open');
   for (let n = 1; n <= 205; n++) await server.say({ content: String(n) });
   await eventually(async () => (await messages(page)).at(-1)?.data === '205', 'the last one');
@@ -229,14 +195,14 @@ test('the list is bounded', async (t) => {
 
 test('without a good token it says why; with one it goes on', async (t) => {
   const server = await demo(t);
-  const bare = await open(server, server.url.split('#')[0]);
+  const bare = await show(server, server.url.split('#')[0]);
   await inState(bare, 'refused');
   assert.match(await text(bare, '#help'), /pushsse --demo/);
   assert.ok(await bare.isVisible('#help') && await bare.isHidden('#form'));
   await screenshot(bare, 'wide-no-token');
 
   const forged = `${server.url.slice(0, -6)}AAAAAA`;
-  const page = await open(server, forged, { expected: /status of 401/ });
+  const page = await show(server, forged, { expected: /status of 401/ });
   await inState(page, 'refused');
   assert.match(await text(page, '#detail'), /token/);
   await page.click('#transport-poll');
@@ -248,7 +214,7 @@ test('without a good token it says why; with one it goes on', async (t) => {
 
 test('when the server goes the page says so, and waits', async (t) => {
   const server = await demo(t);
-  const page = await open(server, server.url, { expected: /net::ERR_/ });
+  const page = await show(server, server.url, { expected: /net::ERR_/ });
   await inState(page, 'open');
   await server.stop();
   await inState(page, 'waiting');

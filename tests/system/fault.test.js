@@ -1,8 +1,9 @@
 // --data-dir on a disk that is full, fails or hangs: fault.c, preloaded, stands between the server and its segments.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { closing, kill, segments } from './datadir.js';
 import { OrderFile } from './orderfile.js';
 import { BIN, KEY, Server, form, run, temporary } from './server.js';
 import { assertRefused, eventually, request } from './wire.js';
@@ -62,25 +63,6 @@ async function open(t, directory, faults, args = []) {
   return closing(t, await server.ready());
 }
 
-// A stream that its test has left open must not keep this process.
-function closing(t, server) {
-  const open = server.stream.bind(server);
-  server.stream = async (...args) => {
-    const stream = await open(...args);
-    t.after(() => stream.close());
-    return stream;
-  };
-  return server;
-}
-
-async function kill(server) {
-  server.killed = true;
-  server.child.kill('SIGKILL');
-  await server.exit;
-  process.off('exit', server.kill);
-}
-
-const segments = (directory) => readdirSync(directory).filter((name) => name.endsWith('.segment')).sort();
 const datas = (answer) => answer.events.map(({ data }) => data);
 const stats = async (server) => (await server.apiCall('GET', '/stats')).json;
 const earliest = async (server, uid = 'a') => datas(await server.poll(uid, { position: 'earliest' }));

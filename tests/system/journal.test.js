@@ -1,8 +1,9 @@
 // --data-dir: what outlives the process, however that ends, and what the start says to a directory that is not as it left it.
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, existsSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { bytesOf, closing, kill, segments } from './datadir.js';
 import { KEY, SECRET, Server, now, pushsse, serve, temporary } from './server.js';
 import { assertRefused, eventually } from './wire.js';
 
@@ -13,26 +14,6 @@ async function open(t, directory, args = [], options = {}) {
   const server = new Server({ args: journal(directory, ...args), ...options });
   t.after(() => (server.killed ? undefined : server.stop()));
   return closing(t, await server.ready());
-}
-
-// A stream that its test has left open must not keep this process.
-function closing(t, server) {
-  const open = server.stream.bind(server);
-  server.stream = async (...args) => {
-    const stream = await open(...args);
-    t.after(() => stream.close());
-    return stream;
-  };
-  return server;
-}
-
-// Without a word, and without a chance to write anything.
-async function kill(server) {
-  server.killed = true;
-  server.child.kill('SIGKILL');
-  assert.equal(await server.exit, 'SIGKILL');
-  process.off('exit', server.kill);
-  server.assertLogClean();
 }
 
 const ways = { 'SIGTERM': (server) => server.stop(), 'kill -9': kill };
@@ -47,9 +28,6 @@ async function refusal(directory, args = []) {
 
 const check = (directory) => pushsse(['journal', 'check', directory]);
 const repair = (directory) => pushsse(['journal', 'repair', directory]);
-const segments = (directory) => readdirSync(directory).filter((name) => name.endsWith('.segment')).sort();
-const sizeOf = (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0; // it may be gone since it was listed
-const bytesOf = (directory) => readdirSync(directory).reduce((sum, name) => sum + sizeOf(path.join(directory, name)), 0);
 const datas = (answer) => answer.events.map(({ data }) => data);
 const seqOf = (id) => Number(id.split('-')[1]);
 

@@ -1,6 +1,5 @@
 // --request-memory: what requests and answers under way may take together, and what happens at that bound.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { KEY, form, pushsse, query, serve, token } from './server.js';
 import { assertRefused, eventually, request } from './wire.js';
@@ -76,7 +75,7 @@ test('the log says at the start what memory may be taken, and --request-memory h
   const [, all, ...parts] = /event=memory_bound bytes=(\d+) connections=(\d+) requests=(\d+) history=(\d+)/.exec(server.log).map(Number);
   assert.equal(parts.reduce((sum, part) => sum + part), all);
   assert.equal((await stats(server)).limits.memory, all);
-  const resident = 1024 * /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))[1];
+  const resident = 1024 * parseInt(server.status('VmRSS'), 10);
   assert.ok(resident < all);
   const { code, stderr } = await pushsse(['--request-memory', '1M', '--max-message', '200k'], { PUSHSSE_SECRET: 'x', PUSHSSE_API_KEY: 'y' });
   assert.equal(code, 2);

@@ -10,8 +10,6 @@ import { eventually } from './wire.js';
 const NOBODY = 65534; // nobody:nogroup, on every Debian
 const mode = (file) => (statSync(file).mode & 0o777).toString(8);
 const owner = (file) => [statSync(file).uid, statSync(file).gid];
-const status = (server, field) =>
-  new RegExp(`^${field}:[ \\t]*(.*)$`, 'm').exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1].trim();
 
 before(() => assert.equal(process.getuid(), 0, 'only root can leave root: run these tests as root'));
 
@@ -26,10 +24,10 @@ function house(t, keyMode) {
 test('--user leaves root for good, with every group, and owns what it makes', async (t) => {
   const data = path.join(house(t), 'data');
   const server = await serve({ args: ['--user', 'nobody', '--data-dir', data] }, t);
-  assert.equal(status(server, 'Uid'), Array(4).fill(NOBODY).join('\t'));
-  assert.equal(status(server, 'Gid'), Array(4).fill(NOBODY).join('\t'));
-  assert.equal(status(server, 'Groups'), '');
-  for (const set of ['CapPrm', 'CapEff', 'CapAmb']) assert.match(status(server, set), /^0+$/, set);
+  assert.equal(server.status('Uid'), Array(4).fill(NOBODY).join('\t'));
+  assert.equal(server.status('Gid'), Array(4).fill(NOBODY).join('\t'));
+  assert.equal(server.status('Groups'), '');
+  for (const set of ['CapPrm', 'CapEff', 'CapAmb']) assert.match(server.status(set), /^0+$/, set);
   for (const task of readdirSync(`/proc/${server.child.pid}/task`))
     assert.match(readFileSync(`/proc/${server.child.pid}/task/${task}/status`, 'utf8'), /^Uid:\t65534\t65534\t65534\t65534$/m, 'every thread');
   assert.match(server.log, /event=user process_uid=65534 process_gid=65534\n/);
@@ -52,7 +50,7 @@ async function lowPort() {
 
 test('a port below 1024 is bound before, and a group of one\'s choice is taken', async (t) => {
   const server = await serve({ args: ['--user', 'nobody:12345'], listen: `127.0.0.1:${await lowPort()}` }, t);
-  assert.equal(status(server, 'Gid'), Array(4).fill(12345).join('\t'));
+  assert.equal(server.status('Gid'), Array(4).fill(12345).join('\t'));
   assert.equal((await server.get('/healthz')).status, 200);
 });
 
@@ -99,6 +97,6 @@ test('it warns when it serves as root, and refuses who is nobody, is root, or ca
   await refuses(['--user', 'nobody'], /only root can become user 65534/, daemon);
   await refuses(['--user', 'nobody', '--data-dir', home], /belongs to another user/);
   const own = await serve({ args: ['--user', 'daemon'], wrapper: daemon }, t);
-  assert.equal(status(own, 'Uid').split('\t')[0], '1');
+  assert.equal(own.status('Uid').split('\t')[0], '1');
   assert.doesNotMatch(own.log, /running_as_root/);
 });

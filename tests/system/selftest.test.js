@@ -7,18 +7,9 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { browser } from './chromium.js';
 import { Server, cleanEnv, query, run, serve, temporary, token } from './server.js';
 import { PATIENCE, Wire, assertRefused, eventually } from './wire.js';
-
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
-after(() => browser.close());
 
 const SCALE = 0.02; // of all times that the page waits: its silences are 0.4 to 2.6 s then, instead of 20 to 130 s
 

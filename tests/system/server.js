@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
@@ -120,6 +120,11 @@ export class Server {
       assert.ok(!this.log.includes(secret), `the log holds ${secret}`);
     for (const line of this.log.split('\n'))
       assert.doesNotMatch(line, /token=|lastEventId=|Bearer |eyJ[\w-]{10}/, 'the log holds a part of a query or a token');
+  }
+
+  // A line of its /proc/PID/status; what is a size begins with its kB.
+  status(field) {
+    return new RegExp(`^${field}:[ \\t]*(.*)$`, 'm').exec(readFileSync(`/proc/${this.child.pid}/status`, 'latin1'))[1].trim();
   }
 
   connect(listener = 'public', options) {

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { attacks } from '../attacks.js';
@@ -16,7 +15,7 @@ const script = fileURLToPath(new URL('../attacks.js', import.meta.url));
 // Small, so that bounds are reached.
 const args = ['--request-timeout', '1s', '--idle-timeout', '1s', '--request-memory', '16M', '--history-bytes', '8M', '--workers', '2'];
 
-const peak = (server) => 1024 * /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))[1];
+const peak = (server) => 1024 * parseInt(server.status('VmHWM'), 10);
 
 test('abuse', { concurrency: 3 }, (t) => Promise.all(Object.keys(attacks).map((name) =>
   t.test(`${name}: streams go on, and memory stays within its bound`, async (t) => {

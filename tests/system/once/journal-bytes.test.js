@@ -1,8 +1,9 @@
 // --journal-bytes: as fast as the server takes messages, its directory is never larger than it may be.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { bytesOf, kill } from '../datadir.js';
 import { KEY, Server, form, temporary } from '../server.js';
 import { assertRefused, eventually, request } from '../wire.js';
 
@@ -19,17 +20,6 @@ async function open(t, directory, args = []) {
   t.after(() => (server.killed ? undefined : server.stop()));
   return server.ready();
 }
-
-// Without a word, and without a chance to write anything.
-async function kill(server) {
-  server.killed = true;
-  server.child.kill('SIGKILL');
-  await server.exit;
-  process.off('exit', server.kill);
-}
-
-const sizeOf = (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0; // it may be gone since it was listed
-const bytesOf = (directory) => readdirSync(directory).reduce((sum, name) => sum + sizeOf(path.join(directory, name)), 0);
 
 const LIMIT = 64 << 20;
 
