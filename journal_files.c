@@ -289,15 +289,17 @@ void journal_seal(struct journal *j)
 /* The last segment of before the start: its torn tail is cut off, and what was replayed of it is made to last. */
 void journal_settle(struct journal *j)
 {
+	const struct journal_segment *last; /* only this thread changes the table */
 	char name[SEGMENT_NAME];
 	int fd;
 
 	if (!j->segments)
 		return;
-	segment_write_name(name, j->segment[j->segments - 1].number);
+	last = &j->segment[j->segments - 1];
+	segment_write_name(name, last->number);
 	fd = j->system.openat(j->directory.fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (fd >= 0 && j->overlong)
-		j->overlong = !cut(j, fd, j->trusted);
+		j->overlong = !cut(j, fd, last->bytes); /* j->trusted may be of a later number, which was never begun */
 	else if (fd < 0 || !sync_file(j, fd))
 		(void)journal_failed(j, errno); /* journal_begin() says what is to be trusted */
 	if (fd >= 0)

@@ -309,6 +309,22 @@ static void a_header_that_was_never_finished_is_begun_anew(void **state)
 	buffer_free(&expected);
 }
 
+/* Behind a hole, and before a segment that was never finished: of what is torn only the torn record goes. */
+static void a_torn_tail_before_a_hole_is_cut_off(void **state)
+{
+	struct buffer file = {0}, expected = {0};
+	size_t at[RECORDS + 1];
+
+	(void)state;
+	write_records(&file, at);
+	write_segment(1, file.at, file.len - 1);
+	write_segment(3, file.at, SEGMENT_HEADER - 1);
+	journal_close(start(JOURNAL_ALWAYS, 0));
+	assert_replayed(expect(&expected, RECORDS - 1, 0));
+	buffer_free(&file);
+	buffer_free(&expected);
+}
+
 static void what_a_newer_version_wrote_is_refused_and_left(void **state)
 {
 	struct buffer file = {0}, after = {0}, said = {0}, replayed = {0};
@@ -377,6 +393,7 @@ int main(void)
 		IN_DIRECTORY(a_segment_before_the_last_that_is_cut_is_damaged),
 		IN_DIRECTORY(records_in_a_record_are_none),
 		IN_DIRECTORY(a_header_that_was_never_finished_is_begun_anew),
+		IN_DIRECTORY(a_torn_tail_before_a_hole_is_cut_off),
 		IN_DIRECTORY(what_a_newer_version_wrote_is_refused_and_left),
 		IN_DIRECTORY(two_journals_in_one_directory_are_refused),
 		IN_DIRECTORY(a_check_makes_nothing),
