@@ -241,6 +241,31 @@ static void compacting_sees_a_reader_before_the_log(void **state)
 	log_close(&log);
 }
 
+/* A walk that a reader has stopped does not know what comes behind it. */
+static void compacting_goes_on_when_a_reader_has_left(void **state)
+{
+	struct buffer dropped = {0};
+	struct log log;
+	struct node *at;
+
+	(void)state;
+	assert_true(log_open(&log, 0));
+	append(&log, 1, 100000, 1);
+	append(&log, 2, 90000, 1);
+	append(&log, 3, 10000, 1);
+	append(&log, 4, 100000, 1);
+	at = log_place(&log, 1);
+	log_compact(&log, 20000, note, &dropped);
+	assert_chain(log.first, "1 2 3 4 ");
+	node_release(at);
+	log_compact(&log, 20000, note, &dropped);
+	assert_chain(log.first, "1 2 4 ");
+	log_compact(&log, 90000, note, &dropped);
+	assert_chain(log.first, "1 4 ");
+	assert_dropped(&dropped, "3 2 ");
+	log_close(&log);
+}
+
 /* Behind one that is kept for long, many that are not do not pile up, nor a few large ones. */
 static void trimming_compacts_by_weight(void **state)
 {
@@ -275,6 +300,7 @@ int main(void)
 		cmocka_unit_test(a_long_chain_is_freed),
 		cmocka_unit_test(compacting_stops_at_a_reader),
 		cmocka_unit_test(compacting_sees_a_reader_before_the_log),
+		cmocka_unit_test(compacting_goes_on_when_a_reader_has_left),
 		cmocka_unit_test(trimming_compacts_by_weight),
 	};
 
