@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* Buckets that a sweep looks at: with few audiences, what has expired is gone soon and makes room for others. */
+enum { SWEEP_LEAST = 64, SWEEP_SHARE = 1024 };
+
 struct hub *hub_open(const struct hub_limits *limits, const unsigned char seed[32])
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -156,7 +159,7 @@ void hub_sweep(struct hub *hub, int64_t now)
 	hub_expire_keys(hub, now);
 	hub_bound_journal(hub, now);
 	linger_expire(hub, now);
-	slice = t->buckets / 1024 + 1;
+	slice = t->buckets / SWEEP_SHARE + SWEEP_LEAST;
 	while (slice--) {
 		hub->swept = hub->swept + 1 < t->buckets ? hub->swept + 1 : 0;
 		for (struct audience *a = t->bucket[hub->swept], *next; a; a = next) {

@@ -625,6 +625,25 @@ static void one_who_polls_lingers(void **state)
 	close_hub(&f);
 }
 
+/* What has expired takes no room for long, though nobody reads it or publishes to it again. */
+static void what_has_expired_makes_room(void **state)
+{
+	struct fixture f = {0};
+	char uid[24];
+
+	(void)state;
+	open_hub(&f);
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(uid, sizeof uid, "@%d ttl=1", i);
+		publish(&f, uid, "x");
+	}
+	assert_int_equal(hub_figures(f.hub).retained, 60);
+	f.now++;
+	hub_sweep(f.hub, f.now);
+	assert_int_equal(hub_figures(f.hub).retained_bytes, 0);
+	close_hub(&f);
+}
+
 static void pages_of_who_is_online(void **state)
 {
 	static const char *const names[] = {"@b", "@ab", "@c", "@a", "@\xc3\xa4", "@c"};
@@ -704,6 +723,7 @@ int main(void)
 		cmocka_unit_test(the_hub_is_full),
 		cmocka_unit_test(a_kick_closes_and_bars),
 		cmocka_unit_test(one_who_polls_lingers),
+		cmocka_unit_test(what_has_expired_makes_room),
 		cmocka_unit_test(pages_of_who_is_online),
 		cmocka_unit_test(a_key_publishes_once),
 	};
