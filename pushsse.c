@@ -292,7 +292,10 @@ static void serve_signals(struct server *s, const struct supervisor *supervisor,
 	}
 }
 
-/* The signals that main waits for: blocked in every thread. A pipe that nobody reads is an error, not an end. */
+/*
+ * The signals that main waits for: blocked in every thread. A pipe that nobody reads is an error, not an end, and so is a
+ * file that may not grow (RLIMIT_FSIZE).
+ */
 static void block_signals(sigset_t *signals)
 {
 	(void)sigemptyset(signals);
@@ -302,6 +305,7 @@ static void block_signals(sigset_t *signals)
 	(void)sigaddset(signals, SIGUSR1);
 	(void)pthread_sigmask(SIG_BLOCK, signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 /* From here on nobody waits for signals, but what is left to do may wait for a disk: another one ends that. */

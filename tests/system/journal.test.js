@@ -246,6 +246,14 @@ test('what --fsync and --journal-bytes do not take ends with 2 and one line', as
   assert.ok(!existsSync(directory));
 });
 
+test('a journal that reaches the limit of a file (RLIMIT_FSIZE) refuses publishes with 507, and the server goes on', async (t) => {
+  const wrapper = ['sh', '-c', 'ulimit -f 16; exec "$@"', 'sh'];
+  const server = await open(t, path.join(temporary(t), 'journal'), [], { wrapper });
+  await server.publish({ to: 'u', content: 'fits' });
+  assertRefused(await server.tryPublish({ to: 'u', content: 'x'.repeat(100_000) }), 507, /storage/);
+  assert.deepEqual(datas(await server.poll('u', { position: 'earliest' })), ['fits']);
+});
+
 test('without --data-dir nothing is kept, and /stats says so', async (t) => {
   const server = await serve({}, t);
   await server.publish({ content: 'x' });
