@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "clock.h"
+#include "cors.h"
 #include "fields.h"
 #include "subscriber.h"
 #include "worker.h"
@@ -15,11 +16,13 @@ bool api_admit(struct conn *c)
 {
 	const struct keyring *keys = c->worker->api_keys;
 	struct slice key = http_bearer(http_header(c->exchange->request, "Authorization"));
-	enum refusal refusal;
+	bool open = c->worker->server->options->api_open;
+	enum refusal refusal = REFUSED_ORIGIN_NOT_ALLOWED;
 
-	if (c->worker->server->options->api_open || (key.at && keyring_has(keys, key)))
+	if (open ? !cors_is_foreign(c) : key.at && keyring_has(keys, key))
 		return true;
-	refusal = answer_unauthorized(c, key.at ? REFUSED_KEY_INVALID : REFUSED_KEY_MISSING);
+	if (!open)
+		refusal = answer_unauthorized(c, key.at ? REFUSED_KEY_INVALID : REFUSED_KEY_MISSING);
 	if (slice_is(c->exchange->request->path, "/"))
 		answer_refused(c, refusal, "text/html; charset=utf-8", slice_of("fail"), NULL);
 	else

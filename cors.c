@@ -1,6 +1,8 @@
 /* cors.c: see cors.h */
 #include "cors.h"
 
+#include "network.h"
+#include "scan.h"
 #include "worker.h"
 
 /* Is the origin http://HOST or https://HOST, with the request's own Host? */
@@ -71,4 +73,27 @@ bool cors_trusts_cookie(const struct conn *c)
 	/* A page of the same origin names no Origin when it GETs; browsers since 2023 say so in Sec-Fetch-Site. */
 	return origin == ORIGIN_LISTED || origin == ORIGIN_SAME ||
 	       (origin == ORIGIN_NONE && slice_is(http_header(c->exchange->request, "Sec-Fetch-Site"), "same-origin"));
+}
+
+/* Is it this machine as no other name calls it? A page of any name that its owner points here is of the same origin. */
+static bool is_loopback(struct slice host)
+{
+	struct ip ip;
+
+	if (slice_starts_with_any_case(host, "127.") || slice_starts_with_any_case(host, "[::1]"))
+		return network_read_ip(host, &ip);
+	return slice_is_nocase(slice_cut(&host, ':'), "localhost");
+}
+
+bool cors_is_foreign(const struct conn *c)
+{
+	const struct http_request *request = c->exchange->request;
+	struct slice host = http_header(request, "Host"), origin = http_header(request, "Origin");
+	struct slice site = http_header(request, "Sec-Fetch-Site");
+
+	if (host.len && !c->worker->server->is_unix[c->listener] && !is_loopback(host))
+		return true;
+	if (site.at)
+		return !slice_is(site, "same-origin") && !slice_is(site, "none");
+	return origin.at && !is_own(c, origin);
 }

@@ -21,5 +21,10 @@ void cors_begin(struct conn *c);
 void cors_add_preflight(const struct conn *c, struct buffer *out, const char *methods);
 /* Does a cookie that came with this request speak for its page? */
 bool cors_trusts_cookie(const struct conn *c);
+/*
+ * May a page of another origin be behind a request that takes no key? By Sec-Fetch-Site, else by Origin; and by a Host
+ * that is not the loopback (DNS rebinding), where a browser can reach the listener. Programs send none of the first two.
+ */
+bool cors_is_foreign(const struct conn *c);
 
 #endif

@@ -32,6 +32,7 @@ bool listeners_inherit(struct server *s, const struct supervisor *from, listener
 		}
 		s->listener[listener] = fd;
 		s->inherited[listener] = true;
+		s->is_unix[listener] = address_is_unix(text[listener]);
 	}
 	if (s->options->api_open && s->inherited[LISTENER_API] && !address_is_local(text[LISTENER_API])) {
 		(void)snprintf(error, size, "--api-open does not go with the API's socket on %s that was passed", text[LISTENER_API]);
@@ -53,6 +54,7 @@ bool listeners_open(struct server *s, bool unix_ones, listeners_text text, char 
 			(void)snprintf(error, size, "--%s: %s", listener_option[i], fault);
 			return false;
 		}
+		s->is_unix[i] = unix_ones;
 	}
 	return true;
 }

@@ -28,6 +28,7 @@ struct server {
 	unsigned workers;
 	int listener[LISTENERS];
 	bool inherited[LISTENERS];    /* passed by a supervisor, which keeps it when this ends */
+	bool is_unix[LISTENERS];      /* a unix socket, which no browser reaches by itself */
 	unsigned max_connections;     /* by the descriptor limit; the public listener pauses there, the API goes on */
 	atomic_uint connections;
 	struct peers *peers;

@@ -83,8 +83,32 @@ test('--api-open is for a loopback or unix listener alone', async (t) => {
     await complains(['--listen', '127.0.0.1:0', '--api-listen', address, '--api-open'], { PUSHSSE_SECRET: SECRET }, /--api-open/);
   for (const apiListen of ['127.0.0.1:0', `unix:${temporary(t)}/api`]) {
     const open = await serve({ args: ['--api-open'], apiListen, env: { PUSHSSE_API_KEY: undefined } }, t);
-    assert.equal((await open.tryPublish({ content: 'x' }, { authorization: undefined })).json.status, 'ok');
+    assert.equal((await open.tryPublish({ content: 'x' }, { authorization: undefined, host: 'localhost' })).json.status, 'ok');
   }
+});
+
+test('--api-open is not for pages of other origins in a browser of that machine, nor for names that were pointed at it', async (t) => {
+  const open = await serve({ args: ['--api-open', '--cors-origin', 'https://listed.example'], env: { PUSHSSE_API_KEY: undefined } }, t);
+  const own = `http://${open.api}`, port = open.api.split(':')[1];
+  const good = [{}, { 'sec-fetch-site': 'none' }, { 'sec-fetch-site': 'same-origin', origin: own }, { origin: own }, { host: `localhost:${port}` },
+    { host: 'LOCALHOST' }, { host: `[::1]:${port}` }, { host: '127.9.9.9' }];
+  const bad = [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site', origin: own }, { origin: 'https://other.example' }, { origin: 'null' },
+    { origin: 'https://listed.example' }, { origin: `http://rebound.example:${port}`, host: `rebound.example:${port}`, 'sec-fetch-site': 'same-origin' },
+    { host: '127.0.0.1.rebound.example' }, { host: 'localhost.rebound.example' }, { host: `0.0.0.0:${port}` }];
+  for (const headers of [...good, ...bad]) {
+    const status = good.includes(headers) ? 200 : 403, shown = JSON.stringify(headers);
+    for (const [method, target] of [['POST', '/publish'], ['POST', '/disconnect'], ['GET', '/online'], ['GET', '/stats'], ['GET', '/metrics']]) {
+      const body = method === 'POST' ? 'uid=u&content=x' : undefined;
+      const answer = await open.call('api', method, target, { headers: { host: open.api, 'content-type': form, ...headers }, body });
+      assert.equal(answer.status, status, `${method} ${target} ${shown}`);
+      if (status === 403) assert.deepEqual(answer.json, { error: 'origin_not_allowed' });
+    }
+    const compat = await open.call('api', 'GET', '/?type=publish&content=x', { headers: { host: open.api, ...headers } });
+    assert.deepEqual([compat.status, compat.body], [status, status === 200 ? 'ok' : 'fail'], shown);
+  }
+  const unix = await serve({ args: ['--api-open'], apiListen: `unix:${temporary(t)}/api`, env: { PUSHSSE_API_KEY: undefined } }, t);
+  assert.equal((await unix.call('api', 'GET', '/stats', { headers: { host: 'pushsse' } })).status, 200);
+  assert.equal((await unix.call('api', 'GET', '/stats', { headers: { host: 'pushsse', origin: 'https://other.example' } })).status, 403);
 });
 
 test('both listeners may be unix sockets, and a socket that a crash left behind is taken over', async (t) => {
