@@ -66,9 +66,9 @@ void listeners_close(struct server *s)
 	for (int i = 0; i < LISTENERS; i++) {
 		if (s->listener[i] < 0)
 			continue;
-		(void)close(s->listener[i]);
 		if (!s->inherited[i])
-			address_remove(address[i]);
+			address_remove(address[i]); /* first: once it is closed, the next server may have put its own there */
+		(void)close(s->listener[i]);
 		s->listener[i] = -1;
 	}
 }
