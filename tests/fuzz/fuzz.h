@@ -47,6 +47,19 @@ static inline struct slice first(struct slice bytes, size_t len)
 	return (struct slice){bytes.at, len};
 }
 
+/* Takes that off the front, where it must be. */
+static inline void must_take(struct slice *rest, struct slice part, const char *what)
+{
+	must(rest->len >= part.len && slice_equal(first(*rest, part.len), part), what);
+	(void)slice_take(rest, part.len);
+}
+
+static inline void skip_blanks(struct slice *rest)
+{
+	while (rest->len && (rest->at[0] == ' ' || rest->at[0] == '\t'))
+		(void)slice_take(rest, 1);
+}
+
 static inline struct slice contents(const struct buffer *b)
 {
 	must(!b->failed, "memory");

@@ -1,7 +1,10 @@
 /*
  * fuzz_chunked.c: chunked bodies. Whole or in pieces, into another place or into its own: the same bytes, the same
- * end, the same refusal. And bytes that are written in chunks come back.
+ * end, the same refusal. What is taken for a whole body is one to a second reader, that goes by lines as RFC 9112 7.1
+ * does, and has the same data. And bytes that are written in chunks come back.
  */
+#include <inttypes.h>
+
 #include "body.h"
 #include "fuzz.h"
 
@@ -54,6 +57,44 @@ static struct decoded decode_pieces(struct slice input, struct chooser *c)
 	return d;
 }
 
+/* The line without its CRLF, in which there is neither of these two. */
+static struct slice take_line(struct slice *rest)
+{
+	struct slice line = slice_cut(rest, '\r');
+
+	must_take(rest, slice_of("\n"), "a line ends with CRLF");
+	must(!line.len || (!memchr(line.at, '\n', line.len) && !memchr(line.at, '\0', line.len)), "and only there");
+	return line;
+}
+
+/* The size that a line begins with. */
+static uint64_t read_size(struct slice line)
+{
+	struct slice digits = slice_cut(&line, ';');
+	char text[16], again[32];
+
+	must(digits.len > 0 && digits.len < sizeof text, "some digits, and not so many that they overflow");
+	for (size_t i = 0; i < digits.len; i++)
+		text[i] = (char)(digits.at[i] >= 'A' && digits.at[i] <= 'F' ? digits.at[i] + 32 : digits.at[i]);
+	text[digits.len] = '\0';
+	(void)snprintf(again, sizeof again, "%0*" PRIx64, (int)digits.len, (uint64_t)strtoull(text, NULL, 16));
+	must(strcmp(text, again) == 0, "digits alone");
+	return strtoull(text, NULL, 16);
+}
+
+static void check_chunks(struct slice body, struct slice data)
+{
+	for (uint64_t size; (size = read_size(take_line(&body))) > 0;) {
+		must(size <= data.len, "as much data as is announced");
+		must_take(&body, slice_take(&data, (size_t)size), "the data");
+		must_take(&body, slice_of("\r\n"), "a line's end behind it");
+	}
+	must(data.len == 0, "no data that no chunk holds");
+	for (struct slice line; (line = take_line(&body)).len > 0;)
+		must(line.at[0] != ':' && memchr(line.at, ':', line.len), "trailers are headers");
+	must(body.len == 0, "nothing behind the empty line is taken");
+}
+
 static void write_chunks(struct buffer *out, struct slice data, struct chooser *c)
 {
 	while (data.len) {
@@ -75,6 +116,8 @@ void fuzz(struct slice input)
 
 	must(whole.end == pieces.end && whole.used == pieces.used, "the same end, however it arrives");
 	must(slice_equal(contents(&whole.data), contents(&pieces.data)), "the same bytes, however they arrive");
+	if (whole.end == 1)
+		check_chunks(first(input, whole.used), contents(&whole.data));
 	buffer_free(&whole.data);
 	buffer_free(&pieces.data);
 

@@ -1,7 +1,9 @@
 /*
  * fuzz_head.c: request heads. The same answer however the bytes arrive and whatever follows; what was read, written
- * again, reads the same; and a head that is taken leaves nobody in doubt where its body ends.
+ * again, reads the same; and a head that is taken leaves nobody in doubt which lines it has and where its body ends.
  */
+#include <inttypes.h>
+
 #include "fuzz.h"
 #include "http.h"
 
@@ -54,6 +56,47 @@ static void check_lines(const char *at, size_t len)
 		must(at[i] != '\n' || (i && at[i - 1] == '\r'), "no bare LF");
 		must(at[i] != '\r' || (i + 1 < len && at[i + 1] == '\n'), "no bare CR");
 	}
+}
+
+/* Each byte is where RFC 9112 has it: none was passed over to find a name, a value or the end. */
+static void check_bytes(const struct http_request *r, struct slice head)
+{
+	const struct slice end = slice_of("\r\n");
+
+	if (head.at[0] == '\r')
+		must_take(&head, end, "one empty line in front");
+	must_take(&head, r->method, "the method");
+	must_take(&head, slice_of(" "), "a blank behind it");
+	must(slice_cut(&head, ' ').len > 0, "a target");
+	must_take(&head, slice_of("HTTP/1."), "the version");
+	must(head.len && slice_take(&head, 1).at[0] - '0' >= r->minor, "its minor part");
+	must_take(&head, end, "the end of the request line");
+	for (size_t i = 0; i < r->headers; i++) {
+		must(r->header[i].name.len > 0, "a name of some length");
+		must_take(&head, r->header[i].name, "a header's name");
+		must_take(&head, slice_of(":"), "the colon right behind it");
+		skip_blanks(&head);
+		must_take(&head, r->header[i].value, "its value");
+		skip_blanks(&head);
+		must_take(&head, end, "the end of its line");
+	}
+	must_take(&head, end, "the empty line");
+	must(head.len == 0, "and no more");
+}
+
+/* The two headers say what was read out of them, and nothing that a laxer reader could read otherwise. */
+static void check_length(const struct http_request *r)
+{
+	struct slice length = http_header(r, "content-length"), coding = http_header(r, "transfer-encoding");
+	char digits[24];
+
+	must(!coding.at || (coding.len == 7 && slice_starts_with_any_case(coding, "chunked")), "chunked and nothing else");
+	if (!length.at)
+		return;
+	(void)snprintf(digits, sizeof digits, "%" PRId64, r->content_length);
+	while (length.len > 1 && length.at[0] == '0')
+		(void)slice_take(&length, 1);
+	must(slice_is(length, digits), "the length that is written there");
 }
 
 static void check_framing(const struct http_request *r)
@@ -141,7 +184,9 @@ void fuzz(struct slice input)
 	if (whole > 0) {
 		check_lines(copy, (size_t)whole);
 		check_within(&request, copy, (size_t)whole);
+		check_bytes(&request, first((struct slice){copy, input.len}, (size_t)whole));
 		check_framing(&request);
+		check_length(&request);
 		check_again(&request);
 		read_values(&request);
 	}

@@ -1,6 +1,7 @@
 /*
  * fuzz_json.c: JSON. What was read, written again, reads the same; a text that was cut off is malformed; what is
- * written parses back and holds nothing that a page or a terminal would take for its own.
+ * written parses back and holds nothing that a page or a terminal would take for its own. What is taken has the
+ * punctuation, the numbers and the depth that RFC 8259 and json.h allow, to a reader that knows nothing else of it.
  */
 #include "json.h"
 
@@ -8,6 +9,54 @@
 #include "utf8.h"
 
 static bool rewrite(struct buffer *out, struct json *j, char kind);
+
+/* RFC 8259 section 6, as what it leaves of strtod()'s numbers. */
+static bool is_number(struct slice text)
+{
+	char copy[64], *end;
+	const char *at = copy, *dot;
+
+	if (text.len >= sizeof copy)
+		return true;
+	memcpy(copy, text.at, text.len);
+	copy[text.len] = '\0';
+	dot = strchr(copy, '.');
+	(void)strtod(copy, &end);
+	at += *at == '-';
+	return !*end && *at >= '0' && *at <= '9' && !(*at == '0' && at[1] >= '0' && at[1] <= '9') &&
+	       strspn(copy, "0123456789+-.eE") == text.len && (!dot || (dot[1] >= '0' && dot[1] <= '9'));
+}
+
+/* Without white space and what is in strings. */
+static void add_skeleton(struct buffer *out, struct slice text)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (; text.len; (void)slice_take(&text, 1)) {
+		char c = text.at[0];
+
+		must(!quoted || (unsigned char)c >= 0x20, "no control byte in a string");
+		if (quoted && c == '\\')
+			(void)slice_take(&text, 1);
+		depth += !quoted && (c == '{' || c == '[') ? 1 : !quoted && (c == '}' || c == ']') ? -1 : 0;
+		must(depth <= JSON_MAX_DEPTH, "not too deep");
+		if (c == '"' || (!quoted && c != ' ' && c != '\t' && c != '\r' && c != '\n'))
+			buffer_add(out, &c, 1);
+		quoted ^= c == '"';
+	}
+}
+
+static void check_skeleton(struct slice input, struct slice rewritten)
+{
+	struct buffer a = {0}, b = {0};
+
+	add_skeleton(&a, input);
+	add_skeleton(&b, rewritten);
+	must(slice_equal(contents(&a), contents(&b)), "nothing between the values but what belongs there");
+	buffer_free(&a);
+	buffer_free(&b);
+}
 
 static bool rewrite_value(struct buffer *out, const struct json_value *v)
 {
@@ -22,8 +71,12 @@ static bool rewrite_value(struct buffer *out, const struct json_value *v)
 	case JSON_OBJECT:
 		must(json_open_value(&nested, v), "what is nested opens");
 		return rewrite(out, &nested, v->text.at[0]);
+	case JSON_NUMBER:
+		must(is_number(v->text), "numbers are numbers");
+		buffer_add_slice(out, v->text);
+		return true;
 	default:
-		must(v->text.len > 0, "numbers and words are not empty");
+		must(slice_is(v->text, "true") || slice_is(v->text, "false") || slice_is(v->text, "null"), "words are three");
 		buffer_add_slice(out, v->text);
 		return true;
 	}
@@ -88,6 +141,7 @@ static void check_text(struct slice input, char kind, struct chooser *c)
 		buffer_free(&ignored);
 	}
 	if (good) {
+		check_skeleton(input, contents(&out));
 		check_written(contents(&out));
 		must(read_text(contents(&out), kind, &again), "what was read can be read again");
 		must(slice_equal(contents(&out), contents(&again)), "and is the same");

@@ -1,7 +1,7 @@
 /*
  * fuzz_multipart.c: multipart/form-data. The first line of the input is the Content-Type, the rest the body. No
- * value holds a delimiter; what was read, written again, reads the same; and a body that was cut off is never taken
- * for whole.
+ * value holds a delimiter, and each ends at one; what was read, written again, reads the same; and a body that was cut off
+ * is never taken for whole.
  */
 #include "fields.h"
 #include "fuzz.h"
@@ -43,6 +43,46 @@ static void check_part(const struct field *f, struct slice boundary, const char 
 	buffer_add_slice(&delimiter, boundary);
 	for (size_t i = 0; i + delimiter.len <= f->value.len; i++)
 		must(memcmp(f->value.at + i, delimiter.at, delimiter.len) != 0, "no delimiter in a value");
+	buffer_free(&delimiter);
+}
+
+static bool starts_with(struct slice text, struct slice start)
+{
+	return text.len >= start.len && slice_equal(first(text, start.len), start);
+}
+
+static const char *find(struct slice text, struct slice part)
+{
+	for (; !starts_with(text, part); (void)slice_take(&text, 1))
+		must(text.len > 0, "it is there");
+	return text.at;
+}
+
+/* From the first delimiter to the last, each where RFC 2046 5.1.1 has it. */
+static void check_delimiters(const struct parts *parts, struct slice boundary, struct slice body)
+{
+	struct buffer delimiter = {0};
+	struct slice line, rest = body;
+
+	buffer_add_text(&delimiter, "\r\n--");
+	buffer_add_slice(&delimiter, boundary);
+	line = contents(&delimiter);
+	if (starts_with(rest, (struct slice){line.at + 2, line.len - 2}))
+		(void)slice_take(&rest, line.len - 2);
+	else
+		(void)slice_take(&rest, (size_t)(find(rest, line) - rest.at) + line.len);
+	for (int i = 0; i < parts->count; i++) {
+		struct slice value = parts->part[i].value;
+
+		skip_blanks(&rest);
+		must_take(&rest, slice_of("\r\n"), "a delimiter is a line");
+		must(value.at >= rest.at + 4 && memcmp(value.at - 4, "\r\n\r\n", 4) == 0, "an empty line before a value");
+		(void)slice_take(&rest, (size_t)(value.at + value.len - rest.at));
+		must_take(&rest, line, "a delimiter behind it");
+	}
+	must_take(&rest, slice_of("--"), "the last delimiter");
+	skip_blanks(&rest);
+	must(!rest.len || starts_with(rest, slice_of("\r\n")), "alone in its line");
 	buffer_free(&delimiter);
 }
 
@@ -113,8 +153,10 @@ void fuzz(struct slice input)
 		for (int i = 0; i < parts.count; i++)
 			check_part(&parts.part[i], m.boundary, copy, body.len);
 		check_cut(type, body, &parts, &c);
-		if (parts.end == 0)
+		if (parts.end == 0) {
+			check_delimiters(&parts, m.boundary, (struct slice){copy, body.len});
 			check_again(type, &parts, m.boundary);
+		}
 	}
 	free(copy);
 }

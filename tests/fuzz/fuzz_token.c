@@ -1,14 +1,16 @@
 /*
  * fuzz_token.c: tokens. The input is a token as it comes; and, when it has lines, the JSON of a header and of a
  * payload, which are signed here, so that what is behind the signature is reached; and names to sign for. A token
- * that is good is so in one way of writing alone.
+ * that is good is so in one way of writing alone, says once for whom it is, and has no algorithm but the one.
  */
 #include "token.h"
 
 #include "fuzz.h"
+#include "json.h"
 #include "utf8.h"
 
 static const char secrets[] = "fuzz\na-second-line-of-the-secret-file\n", others[] = "fuzz2\n";
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const int64_t now = 1790000000000;
 
 static struct keyring *keys_of(const char *text)
@@ -60,6 +62,10 @@ static void check_unique(struct slice token, const struct keyring *ring, struct 
 	must(verify(contents(&changed), ring) == TOKEN_INVALID, "a changed character makes it invalid");
 	must(verify(first(token, at), ring) == TOKEN_INVALID, "and so does a missing end");
 	changed.at[at] = token.at[at];
+	at = token.len - 1;
+	changed.at[at] = digits[(size_t)(strchr(digits, token.at[at]) - digits) ^ (1 + choose(c, 3))];
+	must(verify(contents(&changed), ring) == TOKEN_INVALID, "and so do the last bits, that stand for nothing");
+	changed.at[at] = token.at[at];
 	buffer_add_text(&changed, (const char *[]){"=", "A", "."}[choose(c, 3)]);
 	must(verify(contents(&changed), ring) == TOKEN_INVALID, "and so does more");
 	buffer_free(&changed);
@@ -67,7 +73,6 @@ static void check_unique(struct slice token, const struct keyring *ring, struct 
 
 static void add_base64url(struct buffer *out, const void *bytes, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	const unsigned char *at = bytes;
 
 	for (size_t bit = 0; bit < len * 8; bit += 6) {
@@ -89,6 +94,38 @@ static void sign_json(struct buffer *out, struct slice header, struct slice payl
 	add_base64url(out, signature, sizeof signature);
 }
 
+/* How many members of that name there are; the value of the last one goes to *text. */
+static int count_members(struct slice object, const char *name, struct buffer *text)
+{
+	char *copy = copy_of(object);
+	struct json j;
+	struct json_value v;
+	int count = 0;
+
+	must(json_open(&j, copy, object.len, '{'), "an object");
+	while (json_next(&j, &v) > 0) {
+		if (!slice_is(v.name, name))
+			continue;
+		count++;
+		text->len = 0;
+		buffer_add_slice(text, v.text);
+	}
+	free(copy);
+	return count;
+}
+
+static void check_accepted(struct slice header, struct slice payload)
+{
+	struct buffer text = {0};
+
+	must(count_members(header, "crit", &text) == 0, "nothing critical");
+	must(count_members(header, "alg", &text) == 1 && slice_is(contents(&text), "HS256"), "HS256, said once");
+	for (int i = 0; i < 4; i++)
+		must(count_members(payload, (const char *[]){"exp", "nbf", "iat", "channels"}[i], &text) <= 1, "no claim twice");
+	must(count_members(payload, "sub", &text) == 1, "for one user");
+	buffer_free(&text);
+}
+
 static void check_signed(struct slice input, const struct keyring *ring, struct chooser *c)
 {
 	struct slice payload = input, header = slice_cut(&payload, '\n');
@@ -97,8 +134,10 @@ static void check_signed(struct slice input, const struct keyring *ring, struct 
 	if (!payload.at)
 		return;
 	sign_json(&token, header, payload, &ring->key[choose(c, ring->count)]);
-	if (verify(contents(&token), ring) != TOKEN_INVALID)
+	if (verify(contents(&token), ring) != TOKEN_INVALID) {
 		check_unique(contents(&token), ring, c);
+		check_accepted(header, payload);
+	}
 	buffer_free(&token);
 }
 
