@@ -79,6 +79,6 @@ test('the package is installed, brings keys of its own, serves as its user, and 
       for left in /etc/pushsse /usr/bin/pushsse /var/lib/pushsse /lib/systemd/system/pushsse.service; do ! [ -e $left ] || echo left: $left; done'`);
   chmodSync(script, 0o755);
   assert.deepEqual((await ok('unshare', ['--mount', 'sh', script])).trim().split('\n'), [
-    '750 pushsse pushsse /etc/pushsse', '640 pushsse pushsse /etc/pushsse/api-key', '644 root root /etc/pushsse/pushsse.conf',
-    '640 pushsse pushsse /etc/pushsse/secret', 'units verified', '{"status":"ok","streams":0}', '0', 'www-data', 'an upgrade keeps the keys']);
+    '750 root pushsse /etc/pushsse', '640 root pushsse /etc/pushsse/api-key', '644 root root /etc/pushsse/pushsse.conf',
+    '640 root pushsse /etc/pushsse/secret', 'units verified', '{"status":"ok","streams":0}', '0', 'www-data', 'an upgrade keeps the keys']);
 });
