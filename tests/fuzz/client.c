@@ -7,14 +7,14 @@
 
 #include "json.h"
 
-static int last_kicked = -1;
+static struct expected last_kick;
 
-int client_kicked(void)
+struct expected client_kicked(void)
 {
-	int uid = last_kicked;
+	struct expected kick = last_kick;
 
-	last_kicked = -1;
-	return uid;
+	last_kick.reading = NULL;
+	return kick;
 }
 
 static uint64_t seq_of(const struct client *c, struct slice id)
@@ -162,7 +162,7 @@ static void take_answer(struct client *c, int status, struct slice body)
 	} else if (e.kind == ANSWER_PUBLISHED) {
 		take_published(c, e.number, body);
 	} else if (e.kind == ANSWER_KICKED) {
-		last_kicked = e.number;
+		last_kick = e;
 	}
 }
 

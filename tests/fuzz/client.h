@@ -16,7 +16,7 @@ enum answer_kind { ANSWER_PUBLISHED, ANSWER_STREAM, ANSWER_POLL, ANSWER_KICKED, 
 struct expected {
 	enum answer_kind kind;
 	int number;               /* of the message; the uid that is kicked */
-	struct reading *reading;
+	struct reading *reading;  /* of a kick: the first that asked after it, and may stay */
 };
 
 struct client {
@@ -43,7 +43,7 @@ bool client_read(struct client *c, size_t most);
 void client_close(struct client *c);
 /* All that it had to say is said. */
 bool client_is_done(const struct client *c);
-/* The uid whose kick was answered by the last client_read(); -1: none was. */
-int client_kicked(void);
+/* The kick that was answered by the last client_read(); without a reading: none was. */
+struct expected client_kicked(void);
 
 #endif

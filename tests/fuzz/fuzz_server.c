@@ -217,7 +217,7 @@ static void add_kick(struct world *w, struct client *c)
 	add_head(c, "/disconnect", "application/x-www-form-urlencoded");
 	add_body(c, &body, 0);
 	buffer_free(&body);
-	expect(c, ANSWER_KICKED, uid, NULL);
+	expect(c, ANSWER_KICKED, uid, &w->model.reading[w->model.readings]);
 }
 
 static void add_question(struct world *w, struct client *c)
@@ -264,12 +264,13 @@ static void pass(struct world *w, int64_t ms)
 
 static void read_client(struct world *w, struct client *c, size_t most)
 {
-	int uid;
+	struct expected kick;
 
-	if (!client_read(c, most) || (uid = client_kicked()) < 0)
+	if (!client_read(c, most) || !(kick = client_kicked()).reading)
 		return;
 	for (int i = 0; i < CLIENTS; i++)
-		if (w->client[i].fd >= 0 && w->client[i].stream && w->client[i].stream->began && w->client[i].uid == uid)
+		if (w->client[i].fd >= 0 && w->client[i].stream && w->client[i].stream < kick.reading &&
+		    w->client[i].stream->began && w->client[i].uid == kick.number)
 			w->client[i].kicked = true;
 }
 
