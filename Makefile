@@ -57,6 +57,10 @@ $(BUILD)/%.o: %.c
 run: all
 	./pushsse --demo
 
+# It has the whole server.
+$(BUILD)/test_worker: tests/unit/test_worker.c $(filter-out $(BUILD)/pushsse.o,$(OBJECTS))
+	$(CC) $(CFLAGS) -I. -MMD -MP -o $@ $< $(filter-out $(BUILD)/pushsse.o,$(OBJECTS)) -lcmocka $(LDLIBS)
+
 $(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
 	$(CC) $(CFLAGS) -I. -MMD -MP -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
 

@@ -1,0 +1,157 @@
+/* One worker, over socket pairs: what is done to connections between their being marked and their turn. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../acceptor.h"
+#include "../../clock.h"
+#include "../../token.h"
+#include "../../worker.h"
+
+enum { CLIENTS = WORKER_FANOUT + 40, ANSWER = 64 * 1024 };
+
+static const char secret[] = "the secret of the server that is tested";
+
+struct world {
+	struct options options;
+	struct server server;
+	struct worker worker;
+	int client[CLIENTS];
+	size_t clients;
+};
+
+static int open_world(void **state)
+{
+	static char *arguments[] = {"pushsse", "--secret-file", "-", "--api-open"};
+	static const unsigned char seed[32] = {1};
+	struct hub_limits limits = {.history_ttl = 3600000, .history_count = 100, .history_bytes = 1 << 20,
+	                            .max_lag = 4 << 20, .max_streams = 1000, .max_streams_per_uid = 1000};
+	struct world *w = test_calloc(1, sizeof *w);
+	const char *uid;
+	char error[256];
+
+	if (options_read(&w->options, sizeof arguments / sizeof arguments[0], arguments, &uid, error, sizeof error) != OPTIONS_SERVE)
+		return -1;
+	w->server = (struct server){.options = &w->options, .hub = hub_open(&limits, seed), .workers = 1, .worker = &w->worker,
+	                            .logger = logger_open(LOG_ERROR, LOG_TEXT), .listener = {-1, -1}, .max_connections = 1000,
+	                            .peers = peers_open(1000, 1000, (const uint64_t[]){1, 2}, NULL),
+	                            .started = clock_monotonic()};
+	*state = w;
+	if (!w->server.hub || !w->server.logger || !w->server.peers || !worker_open(&w->worker, &w->server, 0))
+		return -1;
+	w->worker.secrets = keyring_parse(slice_of(secret), error, sizeof error);
+	return w->worker.secrets ? 0 : -1;
+}
+
+/* Has it look at its tick, if it is due, and lets nothing wait. */
+static void turn(struct world *w, bool due)
+{
+	w->worker.next_tick = due ? 0 : INT64_MAX;
+	acceptor_wake(&w->worker);
+	worker_turn(&w->worker);
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+
+	while (w->clients)
+		(void)close(w->client[--w->clients]);
+	for (int i = 0; i < 100 && atomic_load(&w->worker.connections); i++)
+		turn(w, true);
+	if (atomic_load(&w->worker.connections) || hub_readers(w->server.hub))
+		return -1;
+	hub_close(w->server.hub);
+	worker_close(&w->worker);
+	peers_close(w->server.peers);
+	logger_close(w->server.logger);
+	test_free(w);
+	return 0;
+}
+
+/* A client that has asked for a target with a token of a uid, and was looked at. */
+static int ask(struct world *w, const char *path, const char *uid, const char *more)
+{
+	struct buffer request = {0};
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_true(acceptor_prepare(pair[0], false) && acceptor_prepare(pair[1], false));
+	w->client[w->clients++] = pair[1];
+	buffer_printf(&request, "GET %s?token=", path);
+	token_sign(&request, w->worker.secrets, slice_of(uid), NULL, 0, clock_today(), 3600000);
+	buffer_printf(&request, "%s HTTP/1.1\r\nHost: test\r\n\r\n", more);
+	assert_int_equal(send(pair[1], request.at, request.len, 0), (ssize_t)request.len);
+	buffer_free(&request);
+	atomic_fetch_add(&w->server.connections, 1);
+	atomic_fetch_add(&w->worker.connections, 1);
+	assert_non_null(conn_new(&w->worker, &(struct arrival){.fd = pair[0]}));
+	turn(w, false);
+	return pair[1];
+}
+
+static void done(struct publishing *op)
+{
+	*(bool *)op->context = true;
+}
+
+static void publish(struct world *w, struct slice data)
+{
+	bool is_done = false;
+	struct publishing op = {.done = done, .context = &is_done};
+
+	hub_publish(w->server.hub, &(struct publication){.data = data, .event = slice_of("message"), .ttl = -1}, w->worker.now, &op);
+	assert_true(is_done && op.result == HUB_OK);
+}
+
+/* Everything that has come, as text. */
+static char *received(int fd)
+{
+	static char bytes[ANSWER + 1];
+	ssize_t n = recv(fd, bytes, ANSWER, 0);
+
+	bytes[n > 0 ? n : 0] = '\0';
+	return bytes;
+}
+
+static void park_polls(struct world *w)
+{
+	while (w->clients < CLIENTS)
+		(void)ask(w, "/poll", "u", "&lastEventId=earliest&wait=50");
+	assert_int_equal(worker_in_state(&w->worker, CONN_POLLING), CLIENTS);
+	publish(w, slice_of("hello"));
+}
+
+static void all_have_the_message(struct world *w)
+{
+	for (int i = 0; i < 20; i++)
+		turn(w, true);
+	for (size_t i = 0; i < w->clients; i++)
+		assert_non_null(strstr(received(w->client[i]), "\"data\":\"hello\""));
+}
+
+static void answers_polls_once_whose_time_is_up_before_their_turn(void **state)
+{
+	struct world *w = *state;
+
+	park_polls(w);
+	for (size_t i = 0; i < w->worker.cold.count; i++)
+		w->worker.cold.conn[i]->until = 0;
+	turn(w, true); /* some are visited, and the time of some others is looked at, which wait to be visited */
+	assert_true(w->worker.ready[READY_FANOUT].first != NULL);
+	all_have_the_message(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
