@@ -358,7 +358,7 @@ static struct hub_presence show_online(struct worker *w)
 		w->told = now;
 		w->told_at = w->now;
 	} else if (now.users != w->told.users || now.streams != w->told.streams) {
-		w->told.streams = UINT32_MAX; /* as nobody was told */
+		w->tell_again = true;
 	}
 	return now;
 }

@@ -196,8 +196,9 @@ static void tell_online(struct worker *w)
 	struct hub_presence now = hub_presence(w->server->hub);
 
 	if (!w->onlookers || w->now - w->told_at < ONLINE_MS ||
-	    (now.users == w->told.users && now.streams == w->told.streams))
+	    (!w->tell_again && now.users == w->told.users && now.streams == w->told.streams))
 		return;
+	w->tell_again = false;
 	w->told = now;
 	w->told_at = w->now;
 	for (size_t i = w->cold.count; i-- > 0;)

@@ -60,7 +60,8 @@ struct worker {
 	int64_t date_second;      /* for which `date` was written */
 	char date[40];            /* "Date: ...\r\n" */
 	int64_t accept_again;     /* no accepting before */
-	struct hub_presence told; /* by pushsse.online */
+	struct hub_presence told; /* by pushsse.online, */
+	bool tell_again;          /* ... and somebody was told something else */
 	int64_t told_at;
 	uint64_t random;          /* state; for jitter, not for secrets */
 	atomic_uint connections;

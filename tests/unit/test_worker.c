@@ -147,10 +147,38 @@ static void answers_polls_once_whose_time_is_up_before_their_turn(void **state)
 	all_have_the_message(w);
 }
 
+/* Who could not be told in its turn is told what the others were, and nothing that is only to have all told again. */
+static void tells_a_slow_stream_how_many_there_are(void **state)
+{
+	struct world *w = *state;
+	size_t size = 3 << 20;
+	char *data = test_malloc(size), *online;
+	int slow = ask(w, "/events", "slow", "&online=1");
+
+	memset(data, 'x', size);
+	publish(w, (struct slice){data, size});
+	test_free(data);
+	turn(w, false);
+	assert_int_equal(worker_in_state(&w->worker, CONN_BLOCKED), 1);
+	(void)ask(w, "/events", "second", "");
+	w->worker.told_at = 0;
+	turn(w, true);
+	(void)ask(w, "/events", "third", "");
+	(void)ask(w, "/events", "fourth", "&online=1");
+	do {
+		char *text = received(slow);
+
+		online = strstr(text, "pushsse.online\ndata: {\"users\":2,");
+		turn(w, false);
+	} while (!online || strstr(online, "\"users\":1,"));
+	assert_non_null(strstr(online, "\"streams\":2}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
+		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
