@@ -144,7 +144,7 @@ bool conn_has_left(struct conn *c)
 	n = recv(c->fd, in->at + in->len, in->cap - in->len, 0);
 	if (n > 0)
 		in->len += (size_t)n;
-	return says_gone(n);
+	return says_gone(n) || (n > 0 && !exchange_charge(c));
 }
 
 /* ---- requests in */

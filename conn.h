@@ -111,7 +111,7 @@ ssize_t conn_send(struct conn *c, const struct iovec *iov, size_t count);
 bool conn_discard(struct conn *c);
 /*
  * Has the other side of a parked poll left? What it sent ahead is kept for its turn; one that sends ahead more than a
- * head may be is taken for gone.
+ * head may be, or when there is no room for that, is taken for gone.
  */
 bool conn_has_left(struct conn *c);
 

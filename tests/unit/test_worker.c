@@ -174,10 +174,31 @@ static void tells_a_slow_stream_how_many_there_are(void **state)
 	assert_non_null(strstr(online, "\"streams\":2}"));
 }
 
+/* They take part of --request-memory, and when there is no more, it is who sends that has to go. */
+static void counts_what_is_sent_on_behind_a_parked_poll(void **state)
+{
+	static const char ahead[16 * 1024];
+	struct world *w = *state;
+	int client[] = {ask(w, "/poll", "u", "&lastEventId=earliest&wait=50"), ask(w, "/poll", "u", "&lastEventId=earliest&wait=50")};
+
+	w->options.request_memory = 4 * sizeof ahead; /* of which the public listener has half */
+	assert_int_equal(send(client[0], ahead, sizeof ahead, 0), sizeof ahead);
+	for (int i = 0; i < 20; i++)
+		turn(w, true);
+	assert_true(atomic_load(&w->server.request_bytes) >= sizeof ahead);
+	assert_int_equal(worker_in_state(&w->worker, CONN_POLLING), 2);
+	assert_int_equal(send(client[1], ahead, sizeof ahead, 0), sizeof ahead);
+	for (int i = 0; i < 20; i++)
+		turn(w, true);
+	assert_int_equal(worker_in_state(&w->worker, CONN_POLLING), 1);
+	assert_true(atomic_load(&w->server.request_bytes) < 2 * sizeof ahead);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
+		cmocka_unit_test_setup_teardown(counts_what_is_sent_on_behind_a_parked_poll, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
 	};
 
