@@ -16,6 +16,8 @@ enum {
 	RECEIVE_MIN = 2048,        /* bytes of room for one recv(), when nothing says that more will come */
 	RECEIVE_MAX = 256 * 1024,
 	SEND_BUFFER = 256 * 1024,  /* bytes of a stream's socket; the system may double it */
+	VISIT_REQUESTS = 16,       /* requests of one connection before the others have their turn, */
+	VISIT_BYTES = 64 * 1024,   /* ... or so many bytes of answers and no more than the one that exceeds it */
 	DISCARD_MS = 2000          /* for which a refused client may go on sending before it is cut */
 };
 
@@ -295,9 +297,19 @@ static enum progress read_body(struct conn *c)
 
 void conn_process(struct conn *c)
 {
-	while (c->state == CONN_READING && c->exchange && c->exchange->in.len) {
+	const _Atomic uint64_t *sent = &c->worker->counters.count[COUNT_BYTES];
+	uint64_t enough = atomic_load_explicit(sent, memory_order_relaxed) + VISIT_BYTES;
+
+	for (int left = VISIT_REQUESTS; c->state == CONN_READING && c->exchange && c->exchange->in.len; left--) {
 		struct exchange *x = c->exchange;
-		enum progress progress = x->head ? COMPLETE : read_head(c);
+		enum progress progress;
+
+		x->postponed = left == 0 || atomic_load_explicit(sent, memory_order_relaxed) >= enough;
+		if (x->postponed) {
+			worker_ready_again(c->worker, c);
+			return;
+		}
+		progress = x->head ? COMPLETE : read_head(c);
 
 		if (progress == COMPLETE)
 			progress = read_body(c);
@@ -369,7 +381,10 @@ void conn_serve(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_READING:
-		receive(c);
+		if (c->exchange && c->exchange->postponed)
+			conn_process(c);
+		else
+			receive(c);
 		break;
 	case CONN_WRITING:
 		flush(c);

@@ -86,7 +86,7 @@ void conn_free(struct conn *c);
 short conn_interest(const struct conn *c);
 bool conn_is_cold(const struct conn *c);
 
-/* poll() said something of it. */
+/* poll() said something of it, or its turn has come again. */
 void conn_serve(struct conn *c);
 /* Looks at its timeouts: for hot connections, once in a tick. */
 void conn_tick(struct conn *c);
@@ -100,7 +100,7 @@ void conn_close(struct conn *c);
  * closed.
  */
 void conn_answer(struct conn *c);
-/* Handles the requests that have arrived whole, as long as it reads. */
+/* Handles the requests that have arrived whole, as long as it reads; after some of them, the rest in its next turn. */
 void conn_process(struct conn *c);
 /* Bounds what the system holds for a stream, so that what a slow reader takes is seen in steps of that. */
 void conn_bound_send_buffer(const struct conn *c);

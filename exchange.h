@@ -25,6 +25,7 @@ struct exchange {
 	const struct route *route;   /* NULL until it is known */
 	struct buffer cors;          /* header lines for the answer, by the request's origin */
 	const char *parsed;          /* where the buffer was when its head was parsed */
+	bool postponed;              /* `in` may hold whole requests whose turn comes */
 	bool continued;              /* 100 Continue was sent */
 	bool whole;                  /* the request has arrived to its end */
 	bool keep_alive;             /* after this answer */

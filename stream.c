@@ -227,8 +227,6 @@ static bool lags(struct conn *c)
 
 void stream_visit(struct conn *c)
 {
-	if (!c->reader.inbox)
-		return; /* a poll whose time was up, or that was drained, before its turn came */
 	if (c->reader.poll)
 		longpoll_visit(c);
 	else if (atomic_load(&c->reader.verdict) != VERDICT_STAYS)

@@ -66,12 +66,19 @@ void worker_ready(struct worker *w, struct conn *c, enum ready which)
 {
 	struct ready_queue *queue = &w->ready[which];
 
-	if (c->state == CONN_CLOSED || (c->link && which != READY_URGENT))
+	if (c->state == CONN_CLOSED || (c->link && which > READY_URGENT))
 		return; /* it has gone, or its turn comes */
 	leave_queue(w, c);
 	c->link = queue->end;
 	*queue->end = c;
 	queue->end = &c->next;
+}
+
+void worker_ready_again(struct worker *w, struct conn *c)
+{
+	bool first = c->listener == LISTENER_API || c->state == CONN_BLOCKED;
+
+	worker_ready(w, c, first ? READY_FIRST : READY_REQUESTS);
 }
 
 void worker_retire(struct worker *w, struct conn *c)
@@ -97,18 +104,26 @@ static void ready_fanout(void *worker, struct reader *r)
 	worker_ready(worker, conn_of(r), READY_FANOUT);
 }
 
+static struct conn *take_first(struct worker *w, enum ready which)
+{
+	struct conn *c = w->ready[which].first;
+
+	if (c)
+		leave_queue(w, c);
+	return c;
+}
+
 /* Visits at most so many of a queue. True when nobody is left in it. */
 static bool visit(struct worker *w, enum ready which, int most)
 {
-	struct ready_queue *queue = &w->ready[which];
+	struct conn *c;
 
-	while (most-- > 0 && queue->first) {
-		struct conn *c = queue->first;
-
-		leave_queue(w, c);
-		stream_visit(c);
-	}
-	return !queue->first;
+	while (most-- > 0 && (c = take_first(w, which)))
+		if (c->reader.inbox)
+			stream_visit(c);
+		else
+			conn_serve(c); /* a poll whose time was up before its turn came: it may have more requests */
+	return !w->ready[which].first;
 }
 
 /* Visits the readers that have something, a slice of them: between two slices the hot set has its turn. */
@@ -162,19 +177,45 @@ static void wait_for_hot(struct worker *w)
 	w->now = clock_monotonic();
 }
 
-/* In the order in which they came: what one client publishes over several connections is to keep its order. */
+/*
+ * All that are in the queue now; those that come again do so in the next turn. In the order in which they came: what one
+ * client publishes over several connections is to keep its order.
+ */
+static void serve_first(struct worker *w)
+{
+	struct ready_queue *queue = &w->ready[READY_FIRST];
+	struct conn *now = queue->first;
+
+	if (!now)
+		return;
+	now->link = &now;
+	*queue = (struct ready_queue){.end = &queue->first};
+	/* cppcheck-suppress knownConditionTrueFalse ; leave_queue() moves it on, by the first one's link */
+	while (now) {
+		struct conn *c = now;
+
+		leave_queue(w, c);
+		conn_serve(c);
+	}
+}
+
+/* As many as there is time for in a turn, but one at least: so a flood of them holds up neither streams nor publishers. */
+static void serve_requests(struct worker *w)
+{
+	struct conn *c = take_first(w, READY_REQUESTS);
+	int64_t until = c ? clock_microseconds() + WORKER_REQUESTS_US + (int64_t)w->hot.count / WORKER_POLLED_IN_US : 0;
+
+	for (; c; c = clock_microseconds() < until ? take_first(w, READY_REQUESTS) : NULL)
+		conn_serve(c);
+}
+
 static void serve_hot(struct worker *w)
 {
-	size_t n = 0;
-
-	if (!conn_set_reserve(&w->slice, true, w->hot.count))
-		return; /* without memory now, it is tried again at once */
 	for (size_t i = w->fixed; i < w->hot.count; i++)
 		if (w->hot.poll[i].revents)
-			w->slice.conn[n++] = w->hot.conn[i];
-	for (size_t i = 0; i < n; i++)
-		if (w->slice.conn[i]->hot && w->slice.conn[i]->state != CONN_CLOSED)
-			conn_serve(w->slice.conn[i]);
+			worker_ready_again(w, w->hot.conn[i]);
+	serve_first(w);
+	serve_requests(w);
 	for (size_t i = 1; i < w->fixed; i++)
 		if (w->hot.poll[i].revents)
 			acceptor_accept(w, (enum listener_kind)(i - 1));

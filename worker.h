@@ -18,20 +18,24 @@
 #include "sweep.h"
 
 enum {
-	WORKER_TICK_MS = 50, /* between two slices of the walks */
-	WORKER_REPLAYS = 16, /* of those with a long replay, in a turn */
-	WORKER_FANOUT = 256  /* readers visited before the hot set is looked at again */
+	WORKER_TICK_MS = 50,         /* between two slices of the walks */
+	WORKER_REQUESTS_US = 250,    /* of a turn for requests of the public listener, */
+	WORKER_POLLED_IN_US = 2,     /* ... and a us more for so many hot ones, as poll() takes longer too then */
+	WORKER_REPLAYS = 16,         /* of those with a long replay, in a turn */
+	WORKER_FANOUT = 256          /* readers visited before the hot set is looked at again */
 };
 
 /* The ready queues. */
 enum ready {
-	READY_URGENT,  /* single readers that were marked */
-	READY_FANOUT,  /* rosters that were stirred: taken from the hub when the round before is over */
-	READY_REPLAY,  /* those that one visit could not give all of their replay: they hold up nobody */
+	READY_FIRST,    /* the API's connections and blocked streams of which poll() said something: all, in each turn */
+	READY_URGENT,   /* single readers that were marked */
+	READY_REQUESTS, /* the public listener's connections of which poll() said something: WORKER_REQUESTS_US of a turn */
+	READY_FANOUT,   /* rosters that were stirred: taken from the hub when the round before is over */
+	READY_REPLAY,   /* those that one visit could not give all of their replay: they hold up nobody */
 	READY_QUEUES
 };
 
-/* Connections whose readers are to be visited, first come first served. */
+/* Connections that are to be visited, first come first served. */
 struct ready_queue {
 	struct conn *first, **end;
 };
@@ -87,8 +91,10 @@ void worker_reload(struct worker *w, struct keyring *secrets, struct keyring *ap
 void worker_place(struct worker *w, struct conn *c);
 /* Takes it out of its set and its ready queue, and leaves it to the reaper. */
 void worker_retire(struct worker *w, struct conn *c);
-/* Has it visited again in its turn. */
+/* Has it visited again in its turn. One that is in a queue stays where it is, but for the first two queues. */
 void worker_ready(struct worker *w, struct conn *c, enum ready which);
+/* Has its requests go on in its turn, in the queue of its kind. */
+void worker_ready_again(struct worker *w, struct conn *c);
 /* A number below `below`, for jitter. */
 uint64_t worker_random(struct worker *w, uint64_t below);
 /* The Date header line of now. */
