@@ -10,7 +10,7 @@ $(BUILD)/www/%.js: www/%.js www/strip.awk
 	mv $@.part $@
 
 $(BUILD)/www/%.mjs: $(BUILD)/www/%.js
-	(cat $< && echo 'export { PushSSE, PushSSE as default };') > $@.part
+	(cat $< && echo 'export{PushSSE,PushSSE as default};') > $@.part
 	mv $@.part $@
 
 $(BUILD)/assets.c: $(PAGES) www/embed.sh

@@ -108,7 +108,7 @@ function request(tab, token, wait, heard, done) {
 	if (inHead) xhr.setRequestHeader("Authorization", "Bearer " + token);
 	xhr.onload = xhr.onerror = function () {
 		var status = xhr.status;
-		done(status, parse(xhr.responseText), (status === 429 || status === 503) && 1000 * xhr.getResponseHeader("Retry-After"));
+		done(status, parse(xhr.responseText), status > 428 && 1000 * xhr.getResponseHeader("Retry-After"));
 	};
 	/* What is long, over a slow network, takes longer than it is waited for. */
 	xhr.onprogress = heard;

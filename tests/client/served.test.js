@@ -22,7 +22,7 @@ for (const name of ['pushsse.js', 'compat.js'])
     assert.equal(tree(served), tree(source));
     assert.match(served, /^\/\*! pushsse.*\*\/\n/, 'its name and licence');
     assert.equal(served.match(/^\/\*/gm).length, 1, 'no other comment');
-    const size = execFileSync('gzip', ['-9', '-c'], { input: `${served}export { PushSSE, PushSSE as default };\n` }).length;
+    const size = execFileSync('gzip', ['-9', '-c'], { input: `${served}export{PushSSE,PushSSE as default};\n` }).length;
     assert.ok(size < 5000, `${size} bytes with gzip -9`);
     tree(`${served}export { x as default }; var x;`, { ecmaVersion: 6, sourceType: 'module' });
   });
