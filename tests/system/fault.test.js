@@ -260,6 +260,8 @@ for (const fsync of ['always', 'every=5ms'])
   test(`a second SIGTERM ends it at once, also while a sync hangs, with --fsync ${fsync}`, async (t) => {
     const faults = new Faults();
     const server = await open(t, fresh(), faults, ['--fsync', fsync, '--drain', '0']);
+    await server.publish({ to: 'a', content: 'its segment is begun' });
+    await eventually(async () => (await server.apiCall('GET', '/stats')).json.total.syncs > 0, 'and synced');
     faults.set({ hang: 1 });
     const waiting = await publishing(server, { to: 'a', content: 'x' });
     await eventually(() => faults.get('hanging'), 'it hangs');
