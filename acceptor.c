@@ -117,10 +117,6 @@ void acceptor_accept(struct worker *w, enum listener_kind listener)
 	}
 }
 
-/*
- * Which listeners poll() is shown: none while accepting pauses, the public one not when there are enough
- * connections.
- */
 void acceptor_show(struct worker *w)
 {
 	struct server *s = w->server;
