@@ -136,6 +136,15 @@ static int check_host(const struct http_request *request)
 	return host.len == 0 && find_header(request, i + 1, "host") == request->headers ? SCAN_DONE : SCAN_BAD;
 }
 
+/*
+ * RFC 9110 5.3: only lists come in several lines. A proxy in front may have let in the one, and this the other: who one is
+ * has one answer.
+ */
+static int check_credentials(const struct http_request *request)
+{
+	return http_count_header(request, "authorization") > 1 ? SCAN_BAD : SCAN_DONE;
+}
+
 /* 19 digits fit into 64 bits, not all of them into 63. */
 static int read_content_length(struct slice digits, int64_t *length)
 {
@@ -237,6 +246,8 @@ static int read_head(struct slice *in, struct http_request *request)
 		step = read_headers(in, request);
 	if (step == SCAN_DONE)
 		step = check_host(request);
+	if (step == SCAN_DONE)
+		step = check_credentials(request);
 	if (step == SCAN_DONE)
 		step = read_framing(request);
 	if (step == SCAN_DONE)

@@ -80,6 +80,10 @@ const malformed = {
     'a Host with a path': get('Host: push.test/x\r\n'),
     'a Host with a user': get('Host: user@push.test\r\n'),
     'a Host with a backslash': get('Host: push.test\\evil.test\r\n'),
+    // ---- Authorization
+    'two keys': post(`${key}Content-Length: ${body.length}\r\n`, body),
+    'two keys, the first wrong': get(`${host}Authorization: Bearer x\r\n${key}`, '/stats'),
+    'two keys, the second wrong': get(`${host}${key}authorization: Bearer x\r\n`, '/stats'),
     // ---- header lines
     'a bare LF behind a header': get('Host: push.test\nX: y\r\n'),
     'a bare LF for the empty line': `GET /healthz HTTP/1.1\r\n${host}\n`,

@@ -318,6 +318,16 @@ test('tokens of 8 KiB are answered, in the query and in the header', async () =>
   }
 });
 
+test('two tokens in the header are refused, whichever is good', async () => {
+  const line = (text) => `Authorization: Bearer ${text}\r\n`;
+  for (const lines of [line(token('one')) + line('x'), line('x') + line(token('two')), line(token('same')).repeat(2)]) {
+    const wire = await server.connect();
+    wire.send(get(host + lines, '/poll?wait=0'));
+    assertRefused(await wire.answer(), 400, /malformed_request/);
+    await wire.closed();
+  }
+});
+
 test('after all this, both listeners are well', async () => {
   for (const listener of ['public', 'api']) assert.equal((await server.get('/healthz', {}, listener)).body.trim(), 'ok');
 });

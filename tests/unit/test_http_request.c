@@ -217,6 +217,11 @@ static const struct refused smuggling[] = {
 	{BYTES(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n"), 400},
 	{BYTES(POST "Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n"), 400},
 	{BYTES("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400},
+	/* who it is from, told twice: one reader takes the first, another the last */
+	{BYTES(POST "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n"), 400},
+	{BYTES(POST "Authorization: Bearer a\r\nX: y\r\nauthorization: Bearer a\r\n\r\n"), 400},
+	{BYTES(POST "Authorization:\r\nAuthorization: Bearer b\r\n\r\n"), 400},
+	{BYTES("GET / HTTP/1.0\r\nAUTHORIZATION: Basic a\r\nAuthorization: Bearer b\r\n\r\n"), 400},
 	/* headers that only one of two readers sees */
 	{BYTES(POST "\nTransfer-Encoding: chunked\r\n\r\n"), 400},
 	{BYTES(POST " Transfer-Encoding: chunked\r\n\r\n"), 400},
