@@ -2,6 +2,7 @@
 #include "file.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int file_open(int directory, const char *name, int flags, mode_t mode)
@@ -11,6 +12,22 @@ int file_open(int directory, const char *name, int flags, mode_t mode)
 	while ((fd = openat(directory, name, flags, mode)) < 0 && errno == EINTR)
 		;
 	return fd;
+}
+
+int file_open_regular(const char *path)
+{
+	int fd = file_open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+	struct stat status;
+	int error;
+
+	if (fd < 0)
+		return -1;
+	error = fstat(fd, &status) != 0 ? errno : 0;
+	if (!error && S_ISREG(status.st_mode))
+		return fd;
+	(void)close(fd); /* nothing was done with it */
+	errno = error;
+	return -1;
 }
 
 ssize_t file_read(int fd, void *at, size_t len)

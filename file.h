@@ -10,6 +10,11 @@
 
 /* openat(); AT_FDCWD for a name by itself. -1 with errno. */
 int file_open(int directory, const char *name, int flags, mode_t mode);
+/*
+ * Opens to read what is a regular file: opening or reading anything else, a pipe or a device, may wait for ever. -1 with
+ * errno, which is 0 for such a one.
+ */
+int file_open_regular(const char *path);
 /* Reads until the end or until `len` bytes are there. Answers the bytes, or -1 with errno. */
 ssize_t file_read(int fd, void *at, size_t len);
 /* fsync(). False with errno. */

@@ -152,10 +152,10 @@ static struct keyring *load_open(int fd, const char *path, char *error, size_t s
 
 struct keyring *keyring_load(const char *path, char *error, size_t size)
 {
-	int fd = file_open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+	int fd = file_open_regular(path);
 
 	if (fd < 0) {
-		(void)snprintf(error, size, "cannot read %s: %s", path, strerror(errno));
+		(void)snprintf(error, size, "cannot read %s: %s", path, errno ? strerror(errno) : "not a regular file");
 		return NULL;
 	}
 

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "asset.h"
 #include "cors.h"
+#include "file.h"
 #include "route.h"
 #include "sha256.h"
 #include "worker.h"
@@ -34,18 +36,19 @@ static int read_file(const char *directory, const char *name, struct buffer *out
 {
 	enum { PART = 16 * 1024 };
 	char path[4096];
-	FILE *file;
+	ssize_t n = 0;
+	int fd;
 
 	if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
 		return 0;
-	file = fopen(path, "rb");
-	if (!file)
+	fd = file_open_regular(path);
+	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -1 : 0;
 	out->max = PAGES_MAX_FILE;
-	while (!out->failed && !feof(file) && !ferror(file) && buffer_reserve(out, PART))
-		out->len += fread(out->at + out->len, 1, out->cap - out->len, file);
-	out->failed |= ferror(file) != 0;
-	(void)fclose(file); /* it was only read */
+	while (buffer_reserve(out, PART) && (n = file_read(fd, out->at + out->len, out->cap - out->len)) > 0)
+		out->len += (size_t)n;
+	out->failed |= n < 0;
+	(void)close(fd); /* it was only read */
 	if (out->failed)
 		return out->len + PART > PAGES_MAX_FILE ? 0 : -1;
 	return 1;

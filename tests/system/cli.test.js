@@ -71,6 +71,14 @@ test('without a secret it does not start, and names the option', async () => {
   await complains([...free, '--api-key-file', '/nonexistent/key'], { PUSHSSE_SECRET: SECRET }, /\/nonexistent\/key/);
 });
 
+test('what could be waited for, a pipe or a terminal, is refused as a file of keys: the start waits for nobody', async (t) => {
+  const pipe = path.join(temporary(t), 'pipe');
+  await run('mkfifo', [pipe]);
+  await complains([...free, '--secret-file', pipe], { PUSHSSE_API_KEY: KEY }, new RegExp(`${pipe}: not a regular file`), 1);
+  await complains([...free, '--api-key-file', pipe], { PUSHSSE_SECRET: SECRET }, new RegExp(`${pipe}: not a regular file`), 1);
+  await complains(['token', 'anna', '--secret-file', '/dev/ptmx'], {}, /\/dev\/ptmx: not a regular file/);
+});
+
 test('without an API key it does not start, and names the option; with --api-open there is to be none', async (t) => {
   await complains(free, { PUSHSSE_SECRET: SECRET }, /--api-key-file/, 2);
   const file = path.join(temporary(t), 'key');
@@ -270,6 +278,8 @@ test('--www serves the pages of --demo from a directory, and nothing else of it 
   assert.equal((await own.get('/demo.js')).body, 'edited');
   rmSync(path.join(directory, 'demo.css'));
   assert.equal((await own.get('/demo.css')).status, 404);
+  await run('mkfifo', [path.join(directory, 'demo.css')]);
+  assert.equal((await own.get('/demo.css')).status, 404, 'nobody waits for a pipe');
   const plain = await serve({ args: ['--www', directory] }, t);
   assert.equal((await plain.get('/')).status, 404, 'under --demo alone');
   for (const target of ['/other.html', `/../${path.basename(directory)}.outside`, `/%2e%2e/${path.basename(directory)}.outside`, '/..%2f..%2fetc/passwd', '/../../../../etc/passwd', '//etc/passwd'])

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -184,7 +185,13 @@ static void a_file_that_fails_is_named_and_its_text_is_not(void **state)
 	assert_null(keyring_load("no/such/file", error, sizeof error));
 	assert_string_equal(error, "cannot read no/such/file: No such file or directory");
 	assert_null(keyring_load(".", error, sizeof error));
-	assert_string_equal(error, "cannot read .: Is a directory");
+	assert_string_equal(error, "cannot read .: not a regular file");
+	assert_null(keyring_load("/dev/zero", error, sizeof error));
+	assert_string_equal(error, "cannot read /dev/zero: not a regular file");
+	assert_int_equal(mkfifo(file, 0600), 0);
+	assert_null(keyring_load(file, error, sizeof error));
+	assert_string_equal(error, "cannot read test_keyring.tmp: not a regular file");
+	assert_int_equal(remove(file), 0);
 
 	write_file("hush\nhu\0sh\n", 11);
 	assert_null(keyring_load(file, error, sizeof error));
