@@ -2,9 +2,10 @@
 // what memory the server has taken at most. One line an attack; KIND=word for those whose names have it, SECONDS=n (3),
 // STREAMS=n (1000), RATE=n publishes a second to single uids (500). Run it alone on the machine.
 //
-// The server has a core, and the generator another one with the attacker, which is niced: what the attacker takes
-// must not be what the generator waits for. Quiet and abused are measured by turns on one server, three times each; the
-// ratio is that of the medians.
+// The server's one worker has a core, and the generator another one with the attacker, which runs only when nothing else would:
+// what the attacker takes must not be what the generator waits for. Eight connections publish, so that what one answer takes
+// does not hold up the publishes after it. Quiet and abused are measured by turns on one server, ROUNDS times (3) each; the ratio
+// is that of the medians.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +24,7 @@ const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
 async function measure(server, settle = '200') {
   const args = ['-c', '1', `${BUILD}/loadgen`, '--public', server.public, '--api', server.api, '--mode', 'unicast', '--streams', STREAMS,
-    '--rate', RATE, '--seconds', SECONDS, '--settle', settle, '--pid', `${server.child.pid}`];
+    '--rate', RATE, '--connections', '8', '--seconds', SECONDS, '--settle', settle, '--pid', `${server.child.pid}`];
   const env = { ...cleanEnv, PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY };
   const { stdout } = await promisify(execFile)('taskset', args, { env });
   return Object.fromEntries(stdout.trim().split(/\s+/).map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]));
@@ -33,7 +34,7 @@ async function measure(server, settle = '200') {
 async function attacked(name, server) {
   const measuring = measure(server, SETTLE);
   await eventually(async () => (await server.apiCall('GET', '/stats')).json.streams >= Number(STREAMS), 'streams');
-  const attacker = spawn('taskset', ['-c', '1', 'nice', '-n', '19', process.execPath, here('../system/attacks.js'), name, server.public, server.api],
+  const attacker = spawn('taskset', ['-c', '1', 'chrt', '-i', '0', process.execPath, here('../system/attacks.js'), name, server.public, server.api],
     { env: cleanEnv, stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     return await measuring;
@@ -44,7 +45,7 @@ async function attacked(name, server) {
 }
 
 async function row(name) {
-  const server = await new Server({ wrapper: ['taskset', '-c', '0'], logged: false }).ready();
+  const server = await new Server({ args: ['--workers', '1'], wrapper: ['taskset', '-c', '0'], logged: false }).ready();
   const quiet = [];
   const abused = [];
   for (let i = 0; i < Number(ROUNDS); i++) {
