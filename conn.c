@@ -56,6 +56,8 @@ short conn_interest(const struct conn *c)
 {
 	switch (c->state) {
 	case CONN_READING:
+	case CONN_STREAMING:
+	case CONN_POLLING:
 	case CONN_DISCARDING:
 		return POLLIN;
 	case CONN_WRITING:

@@ -50,11 +50,11 @@ struct conn {
 	unsigned state : 4;          /* enum conn_state */
 	unsigned listener : 1;       /* enum listener_kind it came in by */
 	unsigned online : 2;         /* of a stream: enum online */
-	bool hot : 1;                /* which set `slot` is in */
+	unsigned set : 2;            /* enum set that `slot` is in */
 	bool served : 1;             /* had a request before: the idle timeout applies */
 	bool pinged : 1;             /* of a stream: its first ping went out */
 	bool presses : 1;            /* of a stream: publishers wait for it */
-	unsigned heartbeat : 19;     /* of a stream whose client chose it, under --selftest: ms; else 0 */
+	unsigned heartbeat : 18;     /* of a stream whose client chose it, under --selftest: ms; else 0 */
 	bool ages : 1;               /* of a stream: `until` is when it has reached its age, not its token's end */
 	bool proxied : 1;            /* by one that is trusted: each of its requests says whom it is from */
 	uint32_t slot;               /* its place in the set that it is in; NO_SLOT in none */
@@ -82,13 +82,13 @@ struct conn *conn_new(struct worker *w, const struct arrival *arrival);
 /* For the reaper. */
 void conn_free(struct conn *c);
 
-/* What poll() is to wait for on a hot connection: POLLIN, POLLOUT or 0. */
+/* What poll() is to be asked about it: POLLIN, POLLOUT, both or 0. */
 short conn_interest(const struct conn *c);
 bool conn_is_cold(const struct conn *c);
 
 /* poll() said something of it, or its turn has come again. */
 void conn_serve(struct conn *c);
-/* Looks at its timeouts: for hot connections, once in a tick. */
+/* Looks at its timeouts: once in a tick, for those that are not cold. */
 void conn_tick(struct conn *c);
 /* Changes its state, and with it the set it is in. */
 void conn_enter(struct conn *c, enum conn_state state);
@@ -102,7 +102,7 @@ void conn_close(struct conn *c);
 void conn_answer(struct conn *c);
 /* Handles the requests that have arrived whole, as long as it reads; after some of them, the rest in its next turn. */
 void conn_process(struct conn *c);
-/* Bounds what the system holds for a stream, so that what a slow reader takes is seen in steps of that. */
+/* Bounds what the system holds for who does not read, so that what a slow one takes is seen in steps of that. */
 void conn_bound_send_buffer(const struct conn *c);
 
 /* Writes at once. Answers how many bytes were taken, 0 when none can be; -1 when the connection is gone. */

@@ -372,7 +372,7 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 			buffer_printf(&out, ":%*s\n", PADDING / PADDING_LINES, "");
 		buffer_add_text(&out, "\n");
 	}
-	c->heartbeat = request->heartbeat & 0x7ffff; /* at most SELFTEST_HEARTBEAT_MAX_MS */
+	c->heartbeat = request->heartbeat & 0x3ffff; /* at most SELFTEST_HEARTBEAT_MAX_MS */
 	control_add_hello(&out, c, position, request->expires);
 	if (request->online) {
 		c->online = ONLINE_TOLD;

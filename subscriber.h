@@ -12,7 +12,7 @@ enum {
 	POLL_WAIT_MAX_MS = 55 * 1000, /* and at most */
 	SUBSCRIBER_MAX_CID = 128,     /* bytes of a cid; more: 400 */
 	SELFTEST_HEARTBEAT_MIN_MS = 100,         /* that a stream may choose for itself under --selftest; out of bounds: 400 */
-	SELFTEST_HEARTBEAT_MAX_MS = 300 * 1000
+	SELFTEST_HEARTBEAT_MAX_MS = 250 * 1000
 };
 
 void subscriber_events(struct conn *c);

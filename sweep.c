@@ -14,17 +14,35 @@ static size_t slice_of_tick(const struct worker *w, size_t least, size_t round_m
 	return size < w->cold.count ? size : w->cold.count;
 }
 
-static struct conn *next_cold(const struct worker *w, struct walk *walk)
+static struct conn *next(const struct conn_set *set, struct walk *walk)
 {
-	walk->at = walk->at + 1 < w->cold.count ? walk->at + 1 : 0;
-	return w->cold.conn[walk->at];
+	walk->at = walk->at + 1 < set->count ? walk->at + 1 : 0;
+	return set->conn[walk->at];
+}
+
+/* Asks poll() about the next `n` of a set: they are in w->slice then. Answers how many those are. */
+static size_t look(struct worker *w, const struct conn_set *set, struct walk *walk, size_t n)
+{
+	struct conn_set *slice = &w->slice;
+
+	if (n > set->count)
+		n = set->count;
+	if (!conn_set_reserve(slice, true, n))
+		n = slice->capacity; /* fewer at a time: a round takes longer */
+	for (size_t i = 0; i < n; i++) {
+		slice->conn[i] = next(set, walk);
+		slice->poll[i] = (struct pollfd){.fd = slice->conn[i]->fd, .events = conn_interest(slice->conn[i])};
+	}
+	if (n > 0)
+		(void)conn_set_poll(slice, n, 0);
+	return n;
 }
 
 /* Whose time has come? */
 static void walk_time(struct worker *w, size_t n)
 {
 	for (; n > 0 && w->cold.count > 0; n--)
-		stream_tick(next_cold(w, &w->sweep.timing));
+		stream_tick(next(&w->cold, &w->sweep.timing));
 }
 
 /*
@@ -33,23 +51,13 @@ static void walk_time(struct worker *w, size_t n)
  */
 static void walk_leaving(struct worker *w, size_t n)
 {
-	struct conn_set *slice = &w->slice;
 	size_t left = 0;
 
-	if (n > w->cold.count)
-		n = w->cold.count;
-	if (!conn_set_reserve(slice, true, n))
-		n = slice->capacity; /* fewer at a time: a round takes longer */
+	n = look(w, &w->cold, &w->sweep.leaving, n);
 	for (size_t i = 0; i < n; i++) {
-		slice->conn[i] = next_cold(w, &w->sweep.leaving);
-		slice->poll[i] = (struct pollfd){.fd = slice->conn[i]->fd, .events = POLLIN};
-	}
-	if (n == 0 || !conn_set_poll(slice, n, 0))
-		return;
-	for (size_t i = 0; i < n; i++) {
-		struct conn *c = slice->conn[i];
+		struct conn *c = w->slice.conn[i];
 
-		if (!slice->poll[i].revents || !conn_is_cold(c))
+		if (!w->slice.poll[i].revents || !conn_is_cold(c))
 			continue;
 		if (c->state == CONN_POLLING ? conn_has_left(c) : conn_discard(c)) {
 			stream_left(c);
@@ -59,6 +67,21 @@ static void walk_leaving(struct worker *w, size_t n)
 	if (left * SWEEP_LEAVERS > n && w->sweep.leaving.slice < SWEEP_SLICE) {
 		w->sweep.leaving.slice += n;
 		w->sweep.leaving.left += n;
+	}
+}
+
+/* From whom has something come, or whose time is up? An idle one from which something has come has its turn first. */
+static void walk_cool(struct worker *w, size_t n)
+{
+	n = look(w, &w->cool, &w->sweep.cool, n);
+	for (size_t i = 0; i < n; i++) {
+		struct conn *c = w->slice.conn[i];
+		bool come = w->slice.poll[i].revents;
+
+		if (come)
+			worker_ready_again(w, c);
+		if (!come || c->exchange)
+			conn_tick(c);
 	}
 }
 
@@ -79,6 +102,7 @@ void sweep_step(struct worker *w)
 {
 	walk_time(w, take_step(&w->sweep.timing, SWEEP_TIME_STEP));
 	walk_leaving(w, take_step(&w->sweep.leaving, SWEEP_LEAVE_STEP));
+	walk_cool(w, take_step(&w->sweep.cool, SWEEP_COOL_STEP));
 }
 
 static void begin_walk(struct walk *walk, size_t slice)
@@ -91,4 +115,5 @@ void sweep_begin(struct worker *w)
 	begin_walk(&w->sweep.timing, slice_of_tick(w, SWEEP_SLICE, SWEEP_TIME_ROUND_MS));
 	begin_walk(&w->sweep.leaving,
 	           slice_of_tick(w, w->cold.count > SWEEP_SLICE ? 1 : SWEEP_SLICE, SWEEP_LEAVE_ROUND_MS));
+	begin_walk(&w->sweep.cool, w->cool.count < SWEEP_COOL ? w->cool.count : SWEEP_COOL);
 }

@@ -20,30 +20,40 @@ enum {
 
 /* ---- sets and ready queues */
 
+static struct conn_set *set_of(struct worker *w, enum set set)
+{
+	return set == SET_HOT ? &w->hot : set == SET_COOL ? &w->cool : &w->cold;
+}
+
 static void leave_set(struct worker *w, struct conn *c)
 {
 	if (c->slot != NO_SLOT)
-		conn_set_remove(c->hot ? &w->hot : &w->cold, c->hot, c);
+		conn_set_remove(set_of(w, c->set), c->set == SET_HOT, c);
+}
+
+/* False without memory: it stays where it is. */
+static bool enter_set(struct worker *w, struct conn *c, enum set which)
+{
+	struct conn_set *set = set_of(w, which);
+
+	if (!conn_set_reserve(set, which == SET_HOT, set->count + 1))
+		return false;
+	leave_set(w, c);
+	c->set = which;
+	c->slot = (uint32_t)set->count++;
+	set->conn[c->slot] = c;
+	return true;
 }
 
 void worker_place(struct worker *w, struct conn *c)
 {
-	bool hot = !conn_is_cold(c);
-	struct conn_set *set = hot ? &w->hot : &w->cold;
+	enum set set = conn_is_cold(c) ? SET_COLD : SET_HOT;
 	short interest = conn_interest(c);
 
-	if (c->slot == NO_SLOT || c->hot != hot) {
-		leave_set(w, c);
-		if (!conn_set_reserve(set, hot, set->count + 1)) {
-			conn_close(c);
-			return;
-		}
-		c->hot = hot;
-		c->slot = (uint32_t)set->count++;
-		set->conn[c->slot] = c;
-	}
-	if (hot)
-		set->poll[c->slot] = (struct pollfd){.fd = interest ? c->fd : -1, .events = interest};
+	if ((c->slot == NO_SLOT || c->set != set) && !enter_set(w, c, set))
+		conn_close(c);
+	else if (set == SET_HOT)
+		w->hot.poll[c->slot] = (struct pollfd){.fd = interest ? c->fd : -1, .events = interest};
 }
 
 static void leave_queue(struct worker *w, struct conn *c)
@@ -149,12 +159,12 @@ static bool has_marks(const struct worker *w)
 	for (int i = 0; i < READY_QUEUES; i++)
 		if (w->ready[i].first)
 			return true;
-	return atomic_load(&w->inbox.pending[URGENT]) || atomic_load(&w->inbox.pending[FANOUT]) || atomic_load(&w->woken);
+	return w->closed || atomic_load(&w->inbox.pending[URGENT]) || atomic_load(&w->inbox.pending[FANOUT]) || atomic_load(&w->woken);
 }
 
 static int timeout_of(const struct worker *w)
 {
-	bool idle = w->hot.count == w->fixed && w->cold.count == 0 && !atomic_load(&w->server->draining);
+	bool idle = w->hot.count == w->fixed && w->cool.count + w->cold.count == 0 && !atomic_load(&w->server->draining);
 
 	if (has_marks(w) || sweep_is_due(&w->sweep))
 		return 0;
@@ -250,11 +260,11 @@ static void tell_online(struct worker *w)
 			w->hot.conn[i]->online = ONLINE_OWED;
 }
 
-/* Is anything under way on a hot connection: a request, an answer, a stream that is blocked? */
-static bool has_requests(const struct worker *w)
+/* Is anything under way on one of the connections from `first` on: a request, an answer, a stream that is blocked? */
+static bool has_requests(const struct conn_set *set, size_t first)
 {
-	for (size_t i = w->fixed; i < w->hot.count; i++)
-		if (w->hot.conn[i]->exchange || w->hot.conn[i]->state == CONN_BLOCKED)
+	for (size_t i = first; i < set->count; i++)
+		if (set->conn[i]->exchange || set->conn[i]->state == CONN_BLOCKED)
 			return true;
 	return false;
 }
@@ -272,10 +282,35 @@ static void drain(struct worker *w)
 	while (w->cold.count > left)
 		stream_drain(w->cold.conn[w->cold.count - 1]);
 	/* While any worker has streams, each of them has new clients to tell; what the journal has, it gives back. */
-	w->drained = (elapsed >= span && !worker_in_state(w, CONN_WAITING)) || (hub_readers(s->hub) == 0 && !has_requests(w));
+	w->drained = (elapsed >= span && !worker_in_state(w, CONN_WAITING)) ||
+	             (hub_readers(s->hub) == 0 && !has_requests(&w->hot, w->fixed) && !has_requests(&w->cool, 0));
 	for (size_t i = w->hot.count; w->drained && i-- > w->fixed;)
 		if (i < w->hot.count)
 			conn_close(w->hot.conn[i]);
+	while (w->drained && w->cool.count)
+		conn_close(w->cool.conn[w->cool.count - 1]);
+}
+
+/* One that has been still, of many. The API's are few, and are not to wait; nor are streams. */
+static bool is_to_cool(const struct worker *w, const struct conn *c)
+{
+	return w->hot.count > WORKER_HOT && c->listener == LISTENER_PUBLIC && w->now - c->since >= WORKER_STILL_MS &&
+	       (c->state == CONN_READING || c->state == CONN_WRITING || c->state == CONN_DISCARDING);
+}
+
+static void tick_hot(struct worker *w)
+{
+	memset(w->lag, 0, sizeof w->lag);
+	for (size_t i = w->hot.count; i-- > w->fixed;) {
+		struct conn *c = i < w->hot.count ? w->hot.conn[i] : NULL;
+
+		if (!c)
+			continue; /* more than one has gone */
+		conn_tick(c);
+		if (is_to_cool(w, c))
+			(void)enter_set(w, c, SET_COOL);
+	}
+	count_lag(&w->counters, w->lag);
 }
 
 static void tick(struct worker *w)
@@ -287,11 +322,7 @@ static void tick(struct worker *w)
 		hub_set_skew(w->server->hub, clock_today() - clock_monotonic());
 		hub_sweep(w->server->hub, w->now);
 	}
-	memset(w->lag, 0, sizeof w->lag);
-	for (size_t i = w->hot.count; i-- > w->fixed;)
-		if (i < w->hot.count)
-			conn_tick(w->hot.conn[i]);
-	count_lag(&w->counters, w->lag);
+	tick_hot(w);
 	sweep_begin(w);
 	tell_online(w);
 	if (atomic_load(&w->server->draining))
@@ -300,7 +331,7 @@ static void tick(struct worker *w)
 
 static void reap(struct worker *w)
 {
-	while (w->closed) {
+	for (int left = WORKER_REAPED; w->closed && (left > 0 || w->drained); left--) {
 		struct conn *c = w->closed;
 
 		w->closed = c->next;
@@ -442,6 +473,7 @@ void worker_close(struct worker *w)
 		exchange_free(w->spare);
 	free(w->hot.conn);
 	free(w->hot.poll);
+	free(w->cool.conn);
 	free(w->cold.conn);
 	free(w->slice.conn);
 	free(w->slice.poll);

@@ -4,7 +4,9 @@
  * A connection is hot when it may have something to say or could not take all that it was sent: those are what
  * poll() waits on, and they are few. It is cold when it only receives, an open stream or a parked long-poll: it is
  * written to when there is something, and in every tick some of the cold ones are looked at (sweep.h). So waiting costs
- * by the hot ones, a publish by what it reaches, and nothing by the number of streams.
+ * by the hot ones, a publish by what it reaches, and nothing by the number of streams. Hot ones of which nothing has come
+ * for a while are cooled when there are many: poll() does not wait on them, they are asked in every tick. So strangers that
+ * hold connections and say nothing do not make waiting dear.
  *
  * All functions but worker_wake(), worker_reload() and worker_open() are for the worker's own thread.
  */
@@ -22,7 +24,17 @@ enum {
 	WORKER_REQUESTS_US = 250,    /* of a turn for requests of the public listener, */
 	WORKER_POLLED_IN_US = 2,     /* ... and a us more for so many hot ones, as poll() takes longer too then */
 	WORKER_REPLAYS = 16,         /* of those with a long replay, in a turn */
+	WORKER_REAPED = 64,          /* of those that are closed, in a turn */
+	WORKER_HOT = 256,            /* up to so many hot ones, none is cooled */
+	WORKER_STILL_MS = 100,       /* after which one that is still may be */
 	WORKER_FANOUT = 256          /* readers visited before the hot set is looked at again */
+};
+
+/* The sets. */
+enum set {
+	SET_HOT,  /* poll() waits on them */
+	SET_COOL, /* hot ones that have been still, when there are many: asked in every tick */
+	SET_COLD  /* they only receive: written to when there is something, and looked at in turn */
 };
 
 /* The ready queues. */
@@ -50,7 +62,7 @@ struct worker {
 	struct inbox inbox;
 	struct keyring *secrets, *api_keys;                    /* the API's: NULL with --api-open */
 	_Atomic(struct keyring *) next_secrets, next_api_keys; /* put there by a reload */
-	struct conn_set hot, cold;
+	struct conn_set hot, cool, cold;
 	size_t fixed; /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
 	struct ready_queue ready[READY_QUEUES];
 	struct conn *closed;      /* to be reaped */

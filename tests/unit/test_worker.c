@@ -13,7 +13,7 @@
 #include "../../token.h"
 #include "../../worker.h"
 
-enum { CLIENTS = WORKER_FANOUT + 40, ANSWER = 64 * 1024 };
+enum { POLLS = WORKER_FANOUT + 40, STRANGERS = WORKER_HOT + 100, CLIENTS = STRANGERS, ANSWER = 64 * 1024 };
 
 static const char secret[] = "the secret of the server that is tested";
 
@@ -74,25 +74,32 @@ static int close_world(void **state)
 	return 0;
 }
 
-/* A client that has asked for a target with a token of a uid, and was looked at. */
-static int ask(struct world *w, const char *path, const char *uid, const char *more)
+/* A client that has said nothing yet. */
+static int come(struct world *w)
 {
-	struct buffer request = {0};
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	assert_true(acceptor_prepare(pair[0], false) && acceptor_prepare(pair[1], false));
-	w->client[w->clients++] = pair[1];
-	buffer_printf(&request, "GET %s?token=", path);
-	token_sign(&request, w->worker.secrets, slice_of(uid), NULL, 0, clock_today(), 3600000);
-	buffer_printf(&request, "%s HTTP/1.1\r\nHost: test\r\n\r\n", more);
-	assert_int_equal(send(pair[1], request.at, request.len, 0), (ssize_t)request.len);
-	buffer_free(&request);
 	atomic_fetch_add(&w->server.connections, 1);
 	atomic_fetch_add(&w->worker.connections, 1);
 	assert_non_null(conn_new(&w->worker, &(struct arrival){.fd = pair[0]}));
+	return w->client[w->clients++] = pair[1];
+}
+
+/* One that has asked for a target with a token of a uid, and was looked at. */
+static int ask(struct world *w, const char *path, const char *uid, const char *more)
+{
+	struct buffer request = {0};
+	int client = come(w);
+
+	buffer_printf(&request, "GET %s?token=", path);
+	token_sign(&request, w->worker.secrets, slice_of(uid), NULL, 0, clock_today(), 3600000);
+	buffer_printf(&request, "%s HTTP/1.1\r\nHost: test\r\n\r\n", more);
+	assert_int_equal(send(client, request.at, request.len, 0), (ssize_t)request.len);
+	buffer_free(&request);
 	turn(w, false);
-	return pair[1];
+	return client;
 }
 
 static void done(struct publishing *op)
@@ -121,9 +128,9 @@ static char *received(int fd)
 
 static void park_polls(struct world *w)
 {
-	while (w->clients < CLIENTS)
+	while (w->clients < POLLS)
 		(void)ask(w, "/poll", "u", "&lastEventId=earliest&wait=50");
-	assert_int_equal(worker_in_state(&w->worker, CONN_POLLING), CLIENTS);
+	assert_int_equal(worker_in_state(&w->worker, CONN_POLLING), POLLS);
 	publish(w, slice_of("hello"));
 }
 
@@ -194,9 +201,54 @@ static void counts_what_is_sent_on_behind_a_parked_poll(void **state)
 	assert_true(atomic_load(&w->server.request_bytes) < 2 * sizeof ahead);
 }
 
+static void say(int client, const char *text)
+{
+	assert_int_equal(send(client, text, strlen(text), 0), (ssize_t)strlen(text));
+}
+
+/* For all of them, so much time has gone by; the worker looks at each. */
+static void let_pass(struct world *w, int64_t ms)
+{
+	for (size_t i = w->worker.fixed; i < w->worker.hot.count; i++)
+		w->worker.hot.conn[i]->since -= ms;
+	for (size_t i = 0; i < w->worker.cool.count; i++)
+		w->worker.cool.conn[i]->since -= ms;
+	for (int i = 0; i < 20; i++)
+		turn(w, true);
+}
+
+/* What strangers hold without a word does not make waiting dear; and yet they are heard, and have no more time than others. */
+static void cools_the_still_ones_of_many(void **state)
+{
+	struct world *w = *state;
+	int slow, talks;
+
+	while (w->clients < STRANGERS - 2)
+		(void)come(w);
+	slow = come(w);
+	talks = come(w);
+	say(slow, "GET /healthz HTTP/1.1\r\n");
+	turn(w, true);
+	assert_int_equal(w->worker.cool.count, 0); /* just come */
+	let_pass(w, WORKER_STILL_MS);
+	assert_true(w->worker.hot.count <= WORKER_HOT);
+	assert_int_equal(w->worker.cool.count, w->worker.fixed + STRANGERS - w->worker.hot.count);
+
+	say(talks, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+	let_pass(w, 0);
+	assert_non_null(strstr(received(talks), "HTTP/1.1 200 OK\r\n"));
+	say(slow, "X: y\r\n");
+	let_pass(w, w->options.request_timeout);
+	assert_non_null(strstr(received(slow), "HTTP/1.1 408 "));
+	assert_int_equal(worker_in_state(&w->worker, CONN_DISCARDING), 1);
+	assert_int_equal(worker_in_state(&w->worker, CONN_READING), 1); /* the one that has talked may be idle */
+	assert_int_equal(atomic_load(&w->worker.connections), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(cools_the_still_ones_of_many, open_world, close_world),
 		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(counts_what_is_sent_on_behind_a_parked_poll, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
