@@ -8,11 +8,9 @@
 
 uint32_t presence_of(const struct audience *uid)
 {
-	uint32_t count = uid->streams;
+	const struct linger *newest = uid->lingering;
 
-	for (const struct linger *l = uid->lingering; l; l = l->below)
-		count++;
-	return count;
+	return uid->streams + (newest ? newest->number - newest->above->number + 1 : 0);
 }
 
 void presence_changed(struct hub *hub, const struct audience *uid, uint32_t before)
@@ -25,13 +23,16 @@ void presence_changed(struct hub *hub, const struct audience *uid, uint32_t befo
 		atomic_fetch_add(&hub->users, 1);
 }
 
-static void linger_free(struct hub *hub, struct linger *l, struct linger **link)
+/* The newest of its uid, or the oldest. */
+static void linger_free(struct hub *hub, struct audience *uid, struct linger *l)
 {
-	struct audience *uid = l->uid;
 	uint32_t before = presence_of(uid);
 
 	atomic_fetch_sub(&hub->lingers, 1);
-	*link = l->below;
+	if (uid->lingering == l)
+		uid->lingering = l->below == l ? NULL : l->below;
+	l->below->above = l->above;
+	l->above->below = l->below;
 	l->previous->next = l->next;
 	l->next->previous = l->previous;
 	free(l);
@@ -41,20 +42,23 @@ static void linger_free(struct hub *hub, struct linger *l, struct linger **link)
 void linger_end(struct hub *hub, struct audience *uid)
 {
 	if (uid->lingering)
-		linger_free(hub, uid->lingering, &uid->lingering);
+		linger_free(hub, uid, uid->lingering);
 }
 
 void linger_begin(struct hub *hub, struct audience *uid, int64_t now)
 {
-	struct linger *l = malloc(sizeof *l);
+	struct linger *l = malloc(sizeof *l), *below = uid->lingering;
 	uint32_t before = presence_of(uid);
 
 	if (!l)
 		return;
-	*l = (struct linger){.next = &hub->lingering, .previous = hub->lingering.previous, .below = uid->lingering,
-	                     .uid = uid, .until = now + HUB_LINGER_MS};
+	*l = (struct linger){.next = &hub->lingering, .previous = hub->lingering.previous, .below = below ? below : l,
+	                     .above = below ? below->above : l, .number = below ? below->number + 1 : 0, .uid = uid,
+	                     .until = now + HUB_LINGER_MS};
 	l->previous->next = l;
 	l->next->previous = l;
+	l->below->above = l;
+	l->above->below = l;
 	uid->lingering = l;
 	atomic_fetch_add(&hub->lingers, 1);
 	presence_changed(hub, uid, before);
@@ -62,14 +66,8 @@ void linger_begin(struct hub *hub, struct audience *uid, int64_t now)
 
 void linger_expire(struct hub *hub, int64_t now)
 {
-	while (hub->lingering.next != &hub->lingering && hub->lingering.next->until <= now) {
-		struct linger *l = hub->lingering.next;
-		struct linger **link = &l->uid->lingering;
-
-		while (*link != l)
-			link = &(*link)->below;
-		linger_free(hub, l, link);
-	}
+	while (hub->lingering.next != &hub->lingering && hub->lingering.next->until <= now)
+		linger_free(hub, hub->lingering.next->uid, hub->lingering.next); /* the oldest of all */
 }
 
 struct hub_presence hub_presence(const struct hub *hub)

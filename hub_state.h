@@ -18,7 +18,8 @@ enum { STORE_SKIP = 1 << 20 };
 /* One who polled a moment ago and has not come back yet. */
 struct linger {
 	struct linger *next, *previous; /* ring of all, oldest first: all linger equally long */
-	struct linger *below;           /* of the same uid, older */
+	struct linger *below, *above;   /* ring of the same uid: the one before; the newest is below the oldest */
+	uint32_t number;                /* of the same uid: one more than the one before, as they go at the two ends alone */
 	struct audience *uid;
 	int64_t until;
 };
