@@ -179,7 +179,7 @@ bool hub_knows_key(struct hub *hub, struct key_digest key, int64_t now, struct p
 	const struct receipt *known;
 
 	hub_expire_keys(hub, now);
-	known = idempotency_find(&hub->keys, key);
+	known = idempotency_find(&hub->keys, key, now);
 	if (known) {
 		op->seq = known->seq;
 		op->streams = known->streams;

@@ -38,6 +38,8 @@ static enum hub_result take_message(struct hub *hub, const struct record *r, uin
 		d.message->expires = r->transient ? EXPIRED_ALWAYS : monotonic(hub, r->expires);
 		d.key = r->key;
 		d.key_from = r->time - hub->skew; /* it may lie before the machine's start: what has run out stays so */
+		if (d.key_from > now)
+			d.key_from = now; /* the day's clock was set back meanwhile: ten minutes are the most */
 		d.keyed = r->keyed;
 		delivery_accept(hub, &d, now, op, hub->wake_owed);
 	}

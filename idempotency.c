@@ -23,14 +23,14 @@ static uint32_t *bucket_of(const struct idempotency *i, const uint64_t digest[2]
 	return &i->bucket[digest[0] & (i->capacity - 1)];
 }
 
-const struct receipt *idempotency_find(const struct idempotency *i, struct key_digest key)
+const struct receipt *idempotency_find(const struct idempotency *i, struct key_digest key, int64_t now)
 {
 	if (!i->count)
 		return NULL;
 	for (uint32_t at = *bucket_of(i, key.word); at; at = i->receipt[at - 1].next) {
 		const struct receipt *r = &i->receipt[at - 1];
 
-		if (r->digest[0] == key.word[0] && r->digest[1] == key.word[1])
+		if (r->digest[0] == key.word[0] && r->digest[1] == key.word[1] && r->expires > now)
 			return r;
 	}
 	return NULL;

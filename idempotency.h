@@ -27,7 +27,7 @@ struct receipt {
 };
 
 struct idempotency {
-	struct receipt *receipt; /* a ring, oldest first: they expire in the order they came */
+	struct receipt *receipt; /* a ring, oldest first: they expire in the order they came, but after a clock was set back */
 	uint32_t *bucket;        /* index + 1 of the first receipt, 0 for none; as many as capacity */
 	uint32_t first, count, capacity; /* capacity: 0 or a power of two */
 };
@@ -38,11 +38,11 @@ struct key_digest {
 
 struct key_digest idempotency_digest(struct slice key);
 
-/* The receipt of that key, NULL when it is not known. */
-const struct receipt *idempotency_find(const struct idempotency *i, struct key_digest key);
+/* The receipt of that key that has not run out, NULL when there is none. */
+const struct receipt *idempotency_find(const struct idempotency *i, struct key_digest key, int64_t now);
 /* Makes sure that there is room for one more. False at the bound, or without memory. */
 bool idempotency_reserve(struct idempotency *i);
-/* Remembers; there is room, and the key is not known yet. */
+/* Remembers; there is room, and the key is not known, though it may still be there and have run out. */
 void idempotency_add(struct idempotency *i, struct key_digest key, struct receipt receipt);
 /* The oldest, NULL when there is none. */
 struct receipt *idempotency_oldest(struct idempotency *i);

@@ -65,6 +65,28 @@ static void a_key_that_was_given_again_later_keeps_both_messages(void **state)
 	close_store(&s);
 }
 
+/* One of before the clock was set back lies, by the day's time, in the future: it lasts no longer, nor do those behind it. */
+static void no_key_lasts_longer_for_a_clock_that_was_set_back(void **state)
+{
+	struct store s = {.f.now = 5000000, .skew = 1000000000};
+	uint64_t last;
+
+	(void)state;
+	open_store(&s);
+	(void)store(&s, "@ann key=a", "before");
+	s.skew -= 60 * MINUTE;
+	hub_set_skew(s.f.hub, s.skew);
+	last = store(&s, "@ann key=b", "after");
+	reopen_store(&s);
+	s.f.now += IDEMPOTENCY_MS - 1;
+	assert_int_equal(store(&s, "@ann key=b", "after"), last);
+	s.f.now += 1;
+	last = store(&s, "@ann key=b", "new");
+	assert_true(last > 2);
+	assert_int_equal(store(&s, "@ann key=a", "new"), last + 1);
+	close_store(&s);
+}
+
 static void two_at_once_of_one_key_are_one_message(void **state)
 {
 	struct store s = {0};
@@ -286,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_key_runs_out_over_a_start_of_the_machine, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(a_key_that_was_given_again_later_keeps_both_messages, prepare,
 		                                remove_directory),
+		cmocka_unit_test_setup_teardown(no_key_lasts_longer_for_a_clock_that_was_set_back, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(two_at_once_of_one_key_are_one_message, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(a_refused_publish_leaves_its_key_free, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(beyond_their_bound_nothing_is_written, prepare, remove_directory),

@@ -27,7 +27,7 @@ static void expire(struct idempotency *i, int64_t now)
 
 static void add(struct idempotency *i, uint64_t number, int64_t expires)
 {
-	assert_null(idempotency_find(i, numbered(number)));
+	assert_null(idempotency_find(i, numbered(number), INT64_MIN));
 	assert_true(idempotency_reserve(i));
 	idempotency_add(i, numbered(number),
 	                (struct receipt){.seq = number, .expires = expires, .streams = 3, .offline = true});
@@ -39,21 +39,40 @@ static void a_key_is_known_until_it_expires(void **state)
 	const struct receipt *r;
 
 	(void)state;
-	assert_null(idempotency_find(&keys, numbered(1)));
+	assert_null(idempotency_find(&keys, numbered(1), INT64_MIN));
 	expire(&keys, 1000);
 	add(&keys, 1, 100);
 	add(&keys, 2, 110);
 	expire(&keys, 99);
-	r = idempotency_find(&keys, numbered(1));
+	r = idempotency_find(&keys, numbered(1), INT64_MIN);
 	assert_non_null(r);
 	assert_int_equal(r->seq, 1);
 	assert_int_equal(r->streams, 3);
 	assert_true(r->offline);
 	expire(&keys, 100);
-	assert_null(idempotency_find(&keys, numbered(1)));
-	assert_int_equal(idempotency_find(&keys, numbered(2))->seq, 2);
+	assert_null(idempotency_find(&keys, numbered(1), INT64_MIN));
+	assert_int_equal(idempotency_find(&keys, numbered(2), INT64_MIN)->seq, 2);
 	idempotency_free(&keys);
-	assert_null(idempotency_find(&keys, numbered(2)));
+	assert_null(idempotency_find(&keys, numbered(2), INT64_MIN));
+}
+
+/* Behind one that lasts longer it is not dropped yet, and may come again. */
+static void one_that_has_run_out_is_not_found_though_it_is_there(void **state)
+{
+	struct idempotency keys = {0};
+
+	(void)state;
+	add(&keys, 1, 1000);
+	add(&keys, 2, 10);
+	assert_non_null(idempotency_find(&keys, numbered(2), 9));
+	assert_null(idempotency_find(&keys, numbered(2), 10));
+	assert_true(idempotency_reserve(&keys));
+	idempotency_add(&keys, numbered(2), (struct receipt){.seq = 3, .expires = 20});
+	assert_int_equal(idempotency_find(&keys, numbered(2), 10)->seq, 3);
+	idempotency_drop_oldest(&keys);
+	idempotency_drop_oldest(&keys);
+	assert_int_equal(idempotency_find(&keys, numbered(2), 10)->seq, 3);
+	idempotency_free(&keys);
 }
 
 static void keys_are_any_bytes(void **state)
@@ -81,7 +100,7 @@ static void it_grows_and_turns(void **state)
 		expire(&keys, (int64_t)oldest - 1);
 		assert_int_equal(keys.count, next - oldest);
 		for (uint64_t n = oldest > 20 ? oldest - 20 : 0; n < next; n++) {
-			const struct receipt *r = idempotency_find(&keys, numbered(n));
+			const struct receipt *r = idempotency_find(&keys, numbered(n), INT64_MIN);
 
 			assert_int_equal(r != NULL, n >= oldest);
 			assert_true(!r || r->seq == n);
@@ -107,7 +126,7 @@ static void it_is_bounded(void **state)
 	assert_false(idempotency_reserve(&keys));
 	expire(&keys, 0);
 	assert_true(idempotency_reserve(&keys));
-	assert_int_equal(idempotency_find(&keys, key)->seq, IDEMPOTENCY_MAX - 1);
+	assert_int_equal(idempotency_find(&keys, key, INT64_MIN)->seq, IDEMPOTENCY_MAX - 1);
 	idempotency_free(&keys);
 }
 
@@ -115,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_is_known_until_it_expires),
+		cmocka_unit_test(one_that_has_run_out_is_not_found_though_it_is_there),
 		cmocka_unit_test(keys_are_any_bytes),
 		cmocka_unit_test(it_grows_and_turns),
 		cmocka_unit_test(it_is_bounded),
