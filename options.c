@@ -37,6 +37,9 @@ struct option {
 
 enum { SECOND = 1000, DAY = 24 * 60 * 60 * SECOND, KILO = 1024, MEGA = 1024 * KILO };
 
+enum { MESSAGE_MOST = 64 * MEGA };
+_Static_assert(7 * MESSAGE_MOST <= JOURNAL_RECORD_MAX - MEGA, "a record holds one of line ends alone, and its names");
+
 static const struct option table[] = {
 	{"listen", "ADDRESS", TEXT, LISTENING, AT(listen), 0, 0, "0.0.0.0:2120",
 	 "for browsers: host:port, [ipv6]:port or unix:/path"},
@@ -84,8 +87,8 @@ static const struct option table[] = {
 	 "always, every=TIME or never: see below"},
 	{"journal-bytes", "SIZE", SIZE, HISTORY, AT(journal_bytes), 64 * MEGA, TERA, "1G",
 	 "of the journal's files, the oldest go first; >= 64 x max-message"},
-	{"max-message", "SIZE", SIZE, PUBLISHING, AT(max_message), 1, 256 * MEGA, "1M",
-	 "of a message's content; 413 above"},
+	{"max-message", "SIZE", SIZE, PUBLISHING, AT(max_message), 1, MESSAGE_MOST, "1M",
+	 "of a message's content, at most 64M; 413 above"},
 	{"request-memory", "SIZE", SIZE, PUBLISHING, AT(request_memory), MEGA, TERA, "256M",
 	 "of requests and answers under way; 503 above; >= 8 x max-message"},
 	{"request-timeout", "TIME", DURATION, PUBLISHING, AT(request_timeout), 10, DAY, "10s",

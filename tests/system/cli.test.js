@@ -39,7 +39,7 @@ test('an unknown or malformed option ends with 2 and one line that names it', as
   for (const [option, ...value] of [
     ['--nonsense'], ['--secret', SECRET], ['--api-key', KEY], ['-x'], ['stray'], ['--listen'], ['--listen', 'nonsense'], ['--socket-mode', '0'], ['--socket-mode', '688'], ['--socket-mode', '1777'], ['--socket-mode', 'u+w'], ['--listen', '127.0.0.1:99999'],
     ['--listen', 'unix:'], ['--api-listen', ':'], ['--heartbeat', 'soon'], ['--heartbeat', '-1s'], ['--heartbeat', '5parsecs'], ['--heartbeat', ''],
-    ['--heartbeat', '99999999999999999999d'], ['--max-streams', 'many'], ['--max-streams', '-1'], ['--history-bytes', '1X'], ['--max-message', '1.5.2M'],
+    ['--heartbeat', '99999999999999999999d'], ['--max-streams', 'many'], ['--max-streams', '-1'], ['--history-bytes', '1X'], ['--max-message', '1.5.2M'], ['--max-message', '65M'],
     ['--workers', '0'], ['--workers', '1000000'], ['--history-count', '1k k'], ['--log-level', 'shout'], ['--log-format', 'xml'], ['--cors-origin', 'no-origin'], ['--demo', 'stray'],
   ]) await complains([option, ...value], secrets, new RegExp(option === '--demo' ? 'stray' : option), 2);
 });
