@@ -130,7 +130,7 @@ void stream_drain(struct conn *c)
 
 /* ---- bytes out */
 
-/* Keeps what a socket did not take of control bytes. */
+/* Keeps what a socket did not take of control bytes; from now on it has --send-timeout to do so. */
 static void keep(struct conn *c, const char *at, size_t len)
 {
 	c->exchange = calloc(1, sizeof *c->exchange);
@@ -140,6 +140,7 @@ static void keep(struct conn *c, const char *at, size_t len)
 		end(c, CLOSE_MEMORY, NULL);
 	else
 		conn_enter(c, CONN_BLOCKED);
+	c->since = c->worker->now;
 }
 
 /* Sends control bytes on a stream that is between two blocks and not blocked. */

@@ -181,6 +181,26 @@ static void tells_a_slow_stream_how_many_there_are(void **state)
 	assert_non_null(strstr(online, "\"streams\":2}"));
 }
 
+/* From then on, however long it was silent before: --send-timeout may be shorter than --heartbeat. */
+static void gives_a_ping_that_is_not_taken_its_time(void **state)
+{
+	static const char fill[4096];
+	struct world *w = *state;
+	struct conn *c;
+
+	(void)ask(w, "/events", "u", "");
+	c = w->worker.cold.conn[0];
+	while (send(c->fd, fill, sizeof fill, MSG_NOSIGNAL) > 0)
+		;
+	c->since -= 10 * w->options.send_timeout;
+	for (int i = 0; i < 20; i++)
+		turn(w, true);
+	assert_int_equal(worker_in_state(&w->worker, CONN_BLOCKED), 1);
+	c->since -= w->options.send_timeout;
+	turn(w, true);
+	assert_int_equal(worker_in_state(&w->worker, CONN_BLOCKED), 0);
+}
+
 /* They take part of --request-memory, and when there is no more, it is who sends that has to go. */
 static void counts_what_is_sent_on_behind_a_parked_poll(void **state)
 {
@@ -251,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cools_the_still_ones_of_many, open_world, close_world),
 		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(counts_what_is_sent_on_behind_a_parked_poll, open_world, close_world),
+		cmocka_unit_test_setup_teardown(gives_a_ping_that_is_not_taken_its_time, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
 	};
 
