@@ -73,29 +73,32 @@ static uint64_t before_retained(const struct hub *hub, struct reader *r)
 	return least;
 }
 
+/* Of one that has its places: what is behind each is gone over once. */
 static bool is_missing_something(struct reader *r, uint64_t seq, int64_t now)
 {
 	for (unsigned i = 0; i < reader_subscriptions(r); i++) {
-		const struct log *log = &reader_subscription(r, i)->audience->log;
+		const struct subscription *s = reader_subscription(r, i);
 
-		if (seq < log->floor || log_has_expired_after(log, seq, now))
+		if (seq < s->audience->log.floor || log_has_expired_from(&s->audience->log, s->at, now))
 			return true;
 	}
 	return false;
 }
 
-/* Where a reader starts that asks for this cursor. Its logs have been trimmed. */
-static struct hub_position find_position(const struct hub *hub, struct slice cursor, struct reader *r, int64_t now)
+/* Where a reader starts that asks for this cursor. Its logs have been trimmed. `resumes`: something may be missing. */
+static struct hub_position find_position(const struct hub *hub, struct slice cursor, struct reader *r, bool *resumes)
 {
 	uint64_t seq;
 
+	*resumes = false;
 	if (!cursor.at)
 		return (struct hub_position){hub_seq(hub), RESET_NONE};
 	if (slice_is(cursor, "earliest"))
 		return (struct hub_position){before_retained(hub, r), RESET_NONE};
 	if (!cursor_read(cursor, hub->epoch, &seq) || seq > hub_seq(hub))
 		return (struct hub_position){before_retained(hub, r), RESET_RESTART};
-	return (struct hub_position){seq, is_missing_something(r, seq, now) ? RESET_GAP : RESET_NONE};
+	*resumes = true;
+	return (struct hub_position){seq, RESET_NONE};
 }
 
 /* Puts the reader into the ring of each of its audiences and at its place in their logs. Nothing can fail any more. */
@@ -176,6 +179,7 @@ static enum hub_result subscribe(struct hub *hub, const struct subscribe_request
                                  struct hub_position *position, bool *displaced)
 {
 	enum hub_result result = HUB_OK;
+	bool resumes;
 
 	if (!find_audiences(hub, s, r, now))
 		result = HUB_NO_MEMORY;
@@ -190,8 +194,10 @@ static enum hub_result subscribe(struct hub *hub, const struct subscribe_request
 		return result;
 	}
 	*displaced |= make_room(hub, r->own[0].audience);
-	*position = find_position(hub, s->cursor, r, now);
+	*position = find_position(hub, s->cursor, r, &resumes);
 	attach(hub, s, now, r, *position);
+	if (resumes && is_missing_something(r, position->seq, now))
+		position->reset = RESET_GAP;
 	count_stream(hub, r->own[0].audience, 1);
 	linger_end(hub, r->own[0].audience);
 	return HUB_OK;

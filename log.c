@@ -161,15 +161,10 @@ struct node *log_place(struct log *log, uint64_t seq)
 	return node_hold(node);
 }
 
-bool log_has_expired_after(const struct log *log, uint64_t seq, int64_t now)
+bool log_has_expired_from(const struct log *log, struct node *node, int64_t now)
 {
-	if (seq >= log->last_seq)
-		return false;
-	for (struct node *node = log->first; node != log->last; node = node_next(node)) {
-		const struct message *m = node->message;
-
-		if (m->seq > seq && m->expires != EXPIRED_ALWAYS && m->expires <= now)
+	for (; node != log->last; node = node_next(node))
+		if (node->message->expires != EXPIRED_ALWAYS && node->message->expires <= now)
 			return true;
-	}
 	return false;
 }

@@ -79,8 +79,8 @@ static inline bool log_has_transient(const struct log *log)
 
 /* The node after that of seq, held for the caller: where a reader at that position goes on. */
 struct node *log_place(struct log *log, uint64_t seq);
-/* Has anything after seq that is retained expired behind a message that has not? */
-bool log_has_expired_after(const struct log *log, uint64_t seq, int64_t now);
+/* Has anything from this node on that is retained expired, behind a message that has not? */
+bool log_has_expired_from(const struct log *log, struct node *node, int64_t now);
 
 struct node *node_hold(struct node *node);
 void node_release(struct node *node);

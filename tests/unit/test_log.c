@@ -125,7 +125,7 @@ static void transient_ones_leave_no_gap(void **state)
 	append(&log, 2, 100, 1);
 	append(&log, 3, EXPIRED_ALWAYS, 1);
 	assert_int_equal(log.retained, 1);
-	assert_false(log_has_expired_after(&log, 0, 50));
+	assert_false(log_has_expired_from(&log, log.first, 50));
 	log_drop_oldest(&log, note, &dropped);
 	assert_chain(log.first, "");
 	assert_int_equal(log.floor, 2);
@@ -142,10 +142,10 @@ static void what_expired_in_the_middle_is_known(void **state)
 	append(&log, 1, 100, 1);
 	append(&log, 2, 10, 1);
 	append(&log, 3, 100, 1);
-	assert_false(log_has_expired_after(&log, 0, 9));
-	assert_true(log_has_expired_after(&log, 1, 10));
-	assert_false(log_has_expired_after(&log, 2, 10));
-	assert_false(log_has_expired_after(&log, 3, 200));
+	assert_false(log_has_expired_from(&log, log.first, 9));
+	assert_true(log_has_expired_from(&log, log.first->next, 10));
+	assert_false(log_has_expired_from(&log, log.first->next->next, 10));
+	assert_false(log_has_expired_from(&log, log.last, 200));
 	log_close(&log);
 }
 
