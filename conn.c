@@ -10,6 +10,7 @@
 #include "route.h"
 #include "stats.h"
 #include "stream.h"
+#include "wipe.h"
 #include "worker.h"
 
 enum {
@@ -132,8 +133,11 @@ static bool says_gone(ssize_t n)
 bool conn_discard(struct conn *c)
 {
 	char bytes[16 * 1024];
+	ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
 
-	return says_gone(recv(c->fd, bytes, sizeof bytes, 0));
+	if (n > 0)
+		wipe(bytes, (size_t)n); /* keys are secret, too, where nobody reads them */
+	return says_gone(n);
 }
 
 bool conn_has_left(struct conn *c)
@@ -260,6 +264,7 @@ static int read_chunks(struct exchange *x)
 	x->body += written;
 	memmove(x->in.at + x->head + x->body, x->in.at + start + used, x->in.len - start - used);
 	x->in.len -= used - written;
+	wipe(x->in.at + x->in.len, used - written); /* what has moved up may be of a next request, with its key */
 	return done;
 }
 

@@ -36,6 +36,15 @@ static void empty(struct buffer *b)
 	b->len = 0;
 }
 
+/* What was sent ahead is a head, too, and may lie behind what is wiped of the buffer. */
+static void wipe_ahead(const struct exchange *x)
+{
+	size_t own = x->head + x->body;
+
+	if (x->in.len > own)
+		wipe(x->in.at + own, x->in.len - own);
+}
+
 void exchange_free(struct exchange *x)
 {
 	buffer_free(&x->in);
@@ -52,6 +61,7 @@ void exchange_drop(struct conn *c)
 	if (!x)
 		return;
 	c->exchange = NULL;
+	wipe_ahead(x);
 	atomic_fetch_sub(&c->worker->server->request_bytes, x->charged);
 	if (c->worker->spare) {
 		exchange_free(x);

@@ -161,6 +161,7 @@ void sha256(const void *bytes, size_t len, unsigned char out[SHA256_SIZE])
 	sha256_init(&h);
 	sha256_add(&h, bytes, len);
 	sha256_end(&h, out);
+	wipe(&h, sizeof h); /* the end of a key or a token */
 }
 
 /* Starts h with one block: the key, filled up with zeros, each byte combined with `pad`. */

@@ -72,6 +72,22 @@ test('neither do keys and tokens that requests brought, once they are answered',
   stream.close();
 });
 
+test('nor those that were sent ahead, behind a body in chunks, whether their turn comes or not', async (t) => {
+  const server = await files(t);
+  const body = `content=${'z'.repeat(40_000)}`.match(/.{1,10}/g).map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('');
+  const [post, get] = [['authorization', KEY], ['authorization', 'a-key-that-is-sent-ahead-of-its-turn-012345']].map(([name, key]) => `${name}: Bearer ${key}\r\nHost: x\r\n`);
+  for (const connection of ['keep-alive', 'close']) {
+    const wire = await server.connect('api');
+    wire.send(`POST /publish HTTP/1.1\r\n${post}Connection: ${connection}\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n` +
+      `${body}0\r\n\r\nGET /stats HTTP/1.1\r\n${get}\r\n`);
+    assert.equal((await wire.answer()).status, 200);
+    if (connection === 'keep-alive') assert.equal((await wire.answer()).status, 401);
+    else await wire.closed();
+    wire.close();
+    await eventually(() => remembers(server, [KEY, 'a-key-that-is-sent-ahead-of-its-turn']).length === 0, `all of it is overwritten: ${connection}`);
+  }
+});
+
 test('no core dumps, no debugger of the same user, unless --core-dumps', async (t) => {
   const user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', 'sh', '-c', 'ulimit -c unlimited; exec "$@"', 'sh'];
   const shut = await serve({ wrapper: user }, t);
