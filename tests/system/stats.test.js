@@ -110,14 +110,14 @@ test('one that takes nothing is closed after --send-timeout, and the server goes
 
 test('when the server stops it says so, and ends the stream; new ones are refused', async (t) => {
   const server = await serve({ args: ['--drain', '60s', ...quiet] }, t);
-  const reader = await server.stream('holds-the-drain');
+  const readers = await Promise.all(Array.from({ length: 8 }, () => server.stream('hold-the-drain'))); // which ends some at once
   const stream = await watch(server);
   server.terminate();
   await stream.closed();
   assert.equal(stream.reports().at(-1).draining, true);
   assertRefused(await refusal(server, '/stats?stream=1'), 503, /busy/);
   assert.equal((await stats(server)).draining, true);
-  reader.close();
+  readers.forEach((reader) => reader.close());
   await server.exit; // no stream of figures holds it up
 });
 
