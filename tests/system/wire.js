@@ -9,13 +9,14 @@ export const secrets = new Set();
 
 const shown = (bytes) => JSON.stringify(bytes.toString('latin1').slice(0, 2000));
 
-// Waits until probe() is truthy (it is asked again every few ms) and answers with that.
+// Waits until probe() is truthy and answers with that. It is asked again after 10 ms, later after 50: a page costs much.
 export async function eventually(probe, what, ms = PATIENCE) {
-  for (const end = Date.now() + ms; ; ) {
+  const end = Date.now() + ms;
+  for (let pause = 10; ; pause = Math.min(1.2 * pause, 50)) {
     const got = await probe();
     if (got) return got;
     if (Date.now() > end) assert.fail(`not within ${ms} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
