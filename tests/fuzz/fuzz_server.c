@@ -15,7 +15,7 @@
 #include "token.h"
 #include "worker.h"
 
-enum { CLIENTS = 8, STEPS = 400, SOCKET_BYTES = 4096, DAY_MS = 24 * 60 * 60 * 1000 };
+enum { CLIENTS = 8, STEPS = 400, SOCKET_BYTES = 4096, DAY_MS = 24 * 60 * 60 * 1000, STILL = 24 };
 
 static const char secret[] = "the secret of the server that is fuzzed", api_key[] = "c8b7f0d3a95e4162";
 static int64_t now_us;
@@ -347,10 +347,10 @@ static void step(struct world *w)
 
 /* ---- the end */
 
-/* Until nothing moves: all is sent and read, and a little time passes. */
+/* Until nothing moves: all is sent and read, and more time passes than a publish waits for a reader (1 s). */
 static void settle(struct world *w)
 {
-	for (int still = 0, rounds = 0; still < 8; rounds++) {
+	for (int still = 0, rounds = 0; still < STILL; rounds++) {
 		bool moved = false;
 
 		must(rounds < 5000, "it comes to rest");
@@ -361,9 +361,10 @@ static void settle(struct world *w)
 			struct client *c = &w->client[i];
 			uint64_t last = c->stream ? c->stream->last : 0;
 			size_t owed = c->in.len;
+			int expects = c->expects;
 
 			read_client(w, c, 60000);
-			moved |= (c->stream ? c->stream->last : 0) != last || c->in.len != owed;
+			moved |= (c->stream ? c->stream->last : 0) != last || c->in.len != owed || c->expects != expects;
 		}
 		still = moved ? 0 : still + 1;
 	}
