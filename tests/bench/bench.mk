@@ -7,11 +7,11 @@ $(BUILD)/loadgen: $(LOADGEN:%=tests/bench/%.c) $(wildcard tests/bench/*.h) $(PUR
 	@mkdir -p $(BUILD)
 	$(CC) $(BENCH_CFLAGS) -o $@ $(LOADGEN:%=tests/bench/%.c) $(PURE:%=%.c) $(LDLIBS)
 
-$(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk: $(BUILD)/%: tests/bench/%.c tests/bench/net.c
+$(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk $(BUILD)/copy: $(BUILD)/%: tests/bench/%.c tests/bench/net.c
 	@mkdir -p $(BUILD)
 	$(CC) $(BENCH_CFLAGS) -o $@ $< tests/bench/net.c $(LDLIBS)
 
-bench: all $(BUILD)/loadgen $(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk
+bench: all $(BUILD)/loadgen $(BUILD)/bareloop $(BUILD)/sweep $(BUILD)/disk $(BUILD)/copy
 	sh tests/bench/setup.sh
 	tests/bench/run
 
