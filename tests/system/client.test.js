@@ -248,12 +248,11 @@ test('a leader that hangs is relieved by a tab that is looked at', async (t) => 
   const [hung, other] = [await open(where, at, { share: true, pauseHidden: false }), await open(where, at, { share: true, pauseHidden: false })];
   await isOpen(hung, 'sse');
   await isOpen(other, 'shared');
-  const hanging = hung.evaluate(() => { for (const end = Date.now() + 6_000; Date.now() < end;); }).catch(() => {});
+  await hung.evaluate(() => { setTimeout(() => { for (const end = Date.now() + 6_000; Date.now() < end;); }); });
   await visibility(other, 'visible');
   await isOpen(other, 'sse');
   await server.publish({ to: '42', content: 'x' });
   await until(other, (g) => g.messages.length === 1, 'the message');
-  await hanging;
   await until(hung, (g) => g.transport === 'shared' && g.messages.length === 1, 'the other follows');
   await server.settled('42', 1);
 });

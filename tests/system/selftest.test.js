@@ -196,7 +196,7 @@ describe('the self-test', { concurrency: 3 }, () => {
     assert.match(checks.version.value, /^HTTP\/1\.1$/);
     assert.match(checks.version.words, /six connections/);
     assert.match(checks.version.fix, /http2/);
-    assert.match(checks.instant.words, /Of 12 events, one each 100 ms/);
+    assert.match(checks.instant.words, /Of 1\d events, one each 100 ms/);
     assert.equal(checks.silence.value, 'over 2.6 s');
     assert.match(checks.silence.words, /--heartbeat is 300 ms/);
     assert.match(checks.reach.words, /No proxy names itself/);

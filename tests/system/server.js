@@ -52,7 +52,7 @@ export function query(fields) {
 // A directory that is gone after the test (or the file, without t).
 export function temporary(t) {
   const directory = mkdtempSync(path.join(tmpdir(), 'pushsse-'));
-  (t?.after.bind(t) ?? after)(() => rmSync(directory, { recursive: true, force: true }));
+  (t?.after.bind(t) ?? after)(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 })); // who still writes there ends meanwhile
   return directory;
 }
 

@@ -143,7 +143,7 @@ static atomic_int syncs;
 static int slow_sync(int fd)
 {
 	atomic_fetch_add(&syncs, 1);
-	pause_ms(2);
+	pause_ms(20); /* long enough for most of the threads to come, on a busy machine too */
 	return fdatasync(fd);
 }
 
