@@ -72,7 +72,7 @@ test('without a secret it does not start, and names the option', async () => {
 });
 
 test('what could be waited for, a pipe or a terminal, is refused as a file of keys: the start waits for nobody', async (t) => {
-  const pipe = path.join(temporary(t), 'pipe');
+  const pipe = path.join(temporary(), 'pipe');
   await run('mkfifo', [pipe]);
   await complains([...free, '--secret-file', pipe], { PUSHSSE_API_KEY: KEY }, new RegExp(`${pipe}: not a regular file`), 1);
   await complains([...free, '--api-key-file', pipe], { PUSHSSE_SECRET: SECRET }, new RegExp(`${pipe}: not a regular file`), 1);
@@ -81,7 +81,7 @@ test('what could be waited for, a pipe or a terminal, is refused as a file of ke
 
 test('without an API key it does not start, and names the option; with --api-open there is to be none', async (t) => {
   await complains(free, { PUSHSSE_SECRET: SECRET }, /--api-key-file/, 2);
-  const file = path.join(temporary(t), 'key');
+  const file = path.join(temporary(), 'key');
   writeFileSync(file, `${KEY}\n`);
   await complains([...free, '--api-open', '--api-key-file', file], { PUSHSSE_SECRET: SECRET }, /--api-open.*--api-key-file/, 2);
 });
@@ -89,7 +89,7 @@ test('without an API key it does not start, and names the option; with --api-ope
 test('--api-open is for a loopback or unix listener alone', async (t) => {
   for (const address of ['0.0.0.0:0', '[::]:0'])
     await complains(['--listen', '127.0.0.1:0', '--api-listen', address, '--api-open'], { PUSHSSE_SECRET: SECRET }, /--api-open/);
-  for (const apiListen of ['127.0.0.1:0', `unix:${temporary(t)}/api`]) {
+  for (const apiListen of ['127.0.0.1:0', `unix:${temporary()}/api`]) {
     const open = await serve({ args: ['--api-open'], apiListen, env: { PUSHSSE_API_KEY: undefined } }, t);
     assert.equal((await open.tryPublish({ content: 'x' }, { authorization: undefined, host: 'localhost' })).json.status, 'ok');
   }
@@ -114,13 +114,13 @@ test('--api-open is not for pages of other origins in a browser of that machine,
     const compat = await open.call('api', 'GET', '/?type=publish&content=x', { headers: { host: open.api, ...headers } });
     assert.deepEqual([compat.status, compat.body], [status, status === 200 ? 'ok' : 'fail'], shown);
   }
-  const unix = await serve({ args: ['--api-open'], apiListen: `unix:${temporary(t)}/api`, env: { PUSHSSE_API_KEY: undefined } }, t);
+  const unix = await serve({ args: ['--api-open'], apiListen: `unix:${temporary()}/api`, env: { PUSHSSE_API_KEY: undefined } }, t);
   assert.equal((await unix.call('api', 'GET', '/stats', { headers: { host: 'pushsse' } })).status, 200);
   assert.equal((await unix.call('api', 'GET', '/stats', { headers: { host: 'pushsse', origin: 'https://other.example' } })).status, 403);
 });
 
 test('both listeners may be unix sockets, and a socket that a crash left behind is taken over', async (t) => {
-  const directory = temporary(t);
+  const directory = temporary();
   const [listen, apiListen] = [`unix:${directory}/public`, `unix:${directory}/api`];
   const crashed = new Server({ listen, apiListen });
   await crashed.ready();
@@ -265,7 +265,7 @@ test('what only --demo has is not there without it', async (t) => {
 });
 
 test('--www serves the pages of --demo from a directory, and nothing else of it or beside it', async (t) => {
-  const directory = temporary(t);
+  const directory = temporary();
   for (const name of ['demo.html', 'demo.css', 'demo.js', 'other.html']) writeFileSync(path.join(directory, name), `/* my ${name} */`);
   writeFileSync(path.join(path.dirname(directory), `${path.basename(directory)}.outside`), 'outside');
   t.after(() => rmSync(`${directory}.outside`));

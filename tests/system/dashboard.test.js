@@ -85,7 +85,7 @@ test('the charts show what happens', async (t) => {
 });
 
 test('a journal, and that it fails', async (t) => {
-  const server = await host(t, { args: ['--data-dir', path.join(temporary(t), 'data')] });
+  const server = await host(t, { args: ['--data-dir', path.join(temporary(), 'data')] });
   const page = await open(server);
   await server.publish({ content: 'x' });
   await shows(page, '#journal-state', /^good$/);
@@ -126,7 +126,7 @@ test('when the server goes the page says so; when it is back the page is too, wi
 });
 
 test('a key that is taken away locks the page', async (t) => {
-  const file = path.join(temporary(t), 'keys');
+  const file = path.join(temporary(), 'keys');
   writeFileSync(file, `${KEY}\n`, { mode: 0o600 });
   const server = await host(t, { args: ['--api-key-file', file], env: { PUSHSSE_API_KEY: undefined } });
   const page = await open(server);

@@ -100,7 +100,7 @@ export function behaves(engine, open, { tabs = false } = {}) {
     });
 
   test(`${engine}: streams end of age, are cut, and the server restarts with its data: nothing is lost or comes twice`, async (t) => {
-    const args = [...quick, '--data-dir', temporary(t)];
+    const args = [...quick, '--data-dir', temporary()];
     const before = await new Server({ args: [...args, '--max-age', '400ms'] }).ready();
     const at = await site(t, before);
     const push = await page(t, at);

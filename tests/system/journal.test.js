@@ -33,7 +33,7 @@ const seqOf = (id) => Number(id.split('-')[1]);
 
 for (const [how, end] of Object.entries(ways)) {
   test(`after ${how}: messages, cursors, epoch`, async (t) => {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory);
     const start = await before.position('a');
     const stream = await before.stream('a', { claims: { channels: ['room'] }, channel: 'room' });
@@ -64,7 +64,7 @@ for (const [how, end] of Object.entries(ways)) {
   });
 
   test(`after ${how}: the same key answers with the first id`, async (t) => {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory);
     const kept = await before.publish({ to: 'a', content: '1', key: 'order-17' });
     const transient = await before.publish({ to: 'a', content: 'gone', ttl: 0, key: 'order-18' });
@@ -77,7 +77,7 @@ for (const [how, end] of Object.entries(ways)) {
   });
 
   test(`after ${how}: who was kicked stays out until there is a newer token`, async (t) => {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory);
     assert.equal((await before.apiCall('POST', '/disconnect', { uid: 'a', reason: 'spam' })).status, 200);
     await end(before);
@@ -89,7 +89,7 @@ for (const [how, end] of Object.entries(ways)) {
   });
 
   test(`after ${how}: what was dropped by --history-count is a gap`, async (t) => {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory, ['--history-count', '3']);
     const start = await before.position('a');
     const ids = [];
@@ -104,7 +104,7 @@ for (const [how, end] of Object.entries(ways)) {
   });
 
   test(`after ${how}: what has run out meanwhile is a gap`, async (t) => {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory);
     const start = await before.position('a');
     const short = await before.publish({ to: 'a', content: 'short', ttl: 1 });
@@ -119,7 +119,7 @@ for (const [how, end] of Object.entries(ways)) {
   });
 
   test(`after ${how}: positions that only transient messages have moved are good`, async (t) => {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory);
     const stream = await before.stream('a');
     await before.publish({ to: 'a', content: 'kept' });
@@ -140,7 +140,7 @@ for (const [how, end] of Object.entries(ways)) {
   });
 
   test(`after ${how}, and again with nothing published between: positions are good`, async (t) => {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory);
     const position = await before.position('a');
     await before.publish({ to: 'a', content: 'one' });
@@ -156,7 +156,7 @@ for (const [how, end] of Object.entries(ways)) {
 
 test('all three ways of --fsync keep everything over kill -9', async (t) => {
   for (const fsync of ['always', 'every=10s', 'never']) {
-    const directory = temporary(t);
+    const directory = temporary();
     const before = await open(t, directory, ['--fsync', fsync]);
     await Promise.all(Array.from({ length: 40 }, (_, i) => before.publish({ to: 'a', content: `${i}` })));
     await kill(before);
@@ -167,7 +167,7 @@ test('all three ways of --fsync keep everything over kill -9', async (t) => {
 });
 
 test('a large message, and one to a thousand, outlive kill -9', async (t) => {
-  const directory = temporary(t);
+  const directory = temporary();
   const before = await open(t, directory);
   const large = 'é'.repeat(1 << 19);
   const many = Array.from({ length: 1000 }, (_, i) => `uid ${i}`);
@@ -182,7 +182,7 @@ test('a large message, and one to a thousand, outlive kill -9', async (t) => {
 // ---- the directory
 
 test('the directory and its files are for nobody else', async (t) => {
-  const directory = path.join(temporary(t), 'journal');
+  const directory = path.join(temporary(), 'journal');
   const server = await open(t, directory);
   await server.publish({ content: 'x' });
   const mode = (file) => (statSync(file).mode & 0o7777).toString(8);
@@ -192,7 +192,7 @@ test('the directory and its files are for nobody else', async (t) => {
 });
 
 test('a second server on the same directory is refused, and the first one goes on', async (t) => {
-  const directory = temporary(t);
+  const directory = temporary();
   const server = await open(t, directory);
   const { code, line } = await refusal(directory);
   assert.equal(code, 1);
@@ -209,7 +209,7 @@ test('a second server on the same directory is refused, and the first one goes o
 });
 
 test('a directory that others may write is refused, and so is a file in it', async (t) => {
-  const directory = temporary(t);
+  const directory = temporary();
   const server = await open(t, directory);
   await server.publish({ content: 'x' });
   await server.stop();
@@ -226,7 +226,7 @@ test('a directory that others may write is refused, and so is a file in it', asy
 });
 
 test('a directory that cannot be made or written ends with 1 and one line', async (t) => {
-  const directory = temporary(t), file = path.join(directory, 'file');
+  const directory = temporary(), file = path.join(directory, 'file');
   writeFileSync(file, '', { mode: 0o600 });
   for (const [where, mention] of [[path.join(directory, 'no/such'), /No such file/], [file, /Not a directory/], [path.join(file, 'x'), /Not a directory/], ['/proc/pushsse', /pushsse/]]) {
     const { code, line } = await refusal(where);
@@ -237,7 +237,7 @@ test('a directory that cannot be made or written ends with 1 and one line', asyn
 });
 
 test('what --fsync and --journal-bytes do not take ends with 2 and one line', async (t) => {
-  const directory = path.join(temporary(t), 'journal');
+  const directory = path.join(temporary(), 'journal');
   for (const [option, value] of [['--fsync', 'sometimes'], ['--fsync', 'every'], ['--fsync', 'every='], ['--fsync', 'every=0'], ['--fsync', 'every=61s'], ['--fsync', 'ALWAYS'], ['--journal-bytes', '1M'], ['--journal-bytes', '-1']]) {
     const { code, line } = await refusal(directory, [option, value]);
     assert.equal(code, 2);
@@ -248,7 +248,7 @@ test('what --fsync and --journal-bytes do not take ends with 2 and one line', as
 
 test('a journal that reaches the limit of a file (RLIMIT_FSIZE) refuses publishes with 507, and the server goes on', async (t) => {
   const wrapper = ['sh', '-c', 'ulimit -f 16; exec "$@"', 'sh'];
-  const server = await open(t, path.join(temporary(t), 'journal'), [], { wrapper });
+  const server = await open(t, path.join(temporary(), 'journal'), [], { wrapper });
   await server.publish({ to: 'u', content: 'fits' });
   assertRefused(await server.tryPublish({ to: 'u', content: 'x'.repeat(100_000) }), 507, /storage/);
   assert.deepEqual(datas(await server.poll('u', { position: 'earliest' })), ['fits']);
@@ -263,7 +263,7 @@ test('without --data-dir nothing is kept, and /stats says so', async (t) => {
 });
 
 test('/stats tells of the journal', async (t) => {
-  const directory = temporary(t);
+  const directory = temporary();
   const server = await open(t, directory);
   for (let i = 0; i < 5; i++) await server.publish({ to: 'a', content: 'x'.repeat(1000) });
   const { journal: figures, total } = (await server.apiCall('GET', '/stats')).json;
@@ -275,7 +275,7 @@ test('/stats tells of the journal', async (t) => {
 
 // A journal of a few lives with a few messages each: `data` is where in the first one the text of message 1 lies.
 async function someJournal(t, lives = 3) {
-  const directory = temporary(t);
+  const directory = temporary();
   for (let life = 0; life < lives; life++) {
     const server = await open(t, directory);
     for (let i = 0; i < 4; i++) await server.publish({ to: 'a', content: `life ${life} message ${i}` });
@@ -349,7 +349,7 @@ test('a tail torn anywhere loses only the record that was torn', async (t) => {
   const { directory, third } = await someJournal(t);
   const from = readFileSync(third).indexOf('life 2 message 3') - 40, whole = statSync(third).size;
   for (let size = whole - 1; size > from; size -= 7) {
-    const copy = path.join(temporary(t), 'copy');
+    const copy = path.join(temporary(), 'copy');
     cpSync(directory, copy, { recursive: true });
     chmodSync(copy, 0o700);
     truncateSync(path.join(copy, path.basename(third)), size);
@@ -361,7 +361,7 @@ test('a tail torn anywhere loses only the record that was torn', async (t) => {
 });
 
 test('check and repair of what is no journal end with 2', async (t) => {
-  const directory = temporary(t);
+  const directory = temporary();
   for (const tool of [check, repair]) {
     const { code, stdout } = await tool(path.join(directory, 'none'));
     assert.equal(code, 2);

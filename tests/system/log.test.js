@@ -20,7 +20,7 @@ const read = { text: ofText, json: ofJson };
 
 // All that can be logged without breaking the machine; answers the lines, each as pairs.
 async function story(t, format) {
-  const home = temporary(t);
+  const home = temporary();
   const file = (name, text) => (writeFileSync(path.join(home, name), text, { mode: 0o600 }), path.join(home, name));
   const keys = file('key', KEY);
   const server = await serve({

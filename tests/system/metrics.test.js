@@ -19,7 +19,7 @@ async function scrape(server) {
 }
 
 test('promtool has nothing to say about it, with a journal or without', async (t) => {
-  for (const more of [[], ['--data-dir', path.join(temporary(t), 'journal')]]) {
+  for (const more of [[], ['--data-dir', path.join(temporary(), 'journal')]]) {
     const server = await serve({ args: [...quiet, ...more] }, t);
     await server.publish({ content: 'x' });
     const { headers, body } = await server.get('/metrics', { authorization }, 'api');
@@ -40,7 +40,7 @@ test('it takes the key, on the API listener alone', async (t) => {
 });
 
 test('it tells what has happened', async (t) => {
-  const server = await serve({ args: ['--data-dir', path.join(temporary(t), 'journal'), ...quiet] }, t);
+  const server = await serve({ args: ['--data-dir', path.join(temporary(), 'journal'), ...quiet] }, t);
   const stream = await server.stream('1');
   const position = await server.position('1');
   const poll = await server.connect();

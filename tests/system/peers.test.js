@@ -66,7 +66,7 @@ test('nobody who is not trusted is believed, and loopback is not counted by itse
 });
 
 test('a unix socket is trusted by the word unix', async (t) => {
-  const server = await serve({ args: ['--trusted-proxy', 'unix', '--max-connections-per-ip', '1'], listen: `unix:${temporary(t)}/s` }, t);
+  const server = await serve({ args: ['--trusted-proxy', 'unix', '--max-connections-per-ip', '1'], listen: `unix:${temporary()}/s` }, t);
   await server.stream('one', { headers: from('192.0.2.7') });
   assert.equal((await server.get('/healthz', from('192.0.2.7'))).status, 503);
   assert.equal((await server.get('/healthz', from('192.0.2.8'))).status, 200);

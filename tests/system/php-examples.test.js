@@ -34,7 +34,7 @@ test('plain PHP: what the form sends is shown in the pages, and a page that was 
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const server = await serve({ args: ['--cors-origin', origin, '--retry', '100ms', '--first-ping', '50ms'] }, t);
-  const site = spawn('php', ['-d', `session.save_path=${temporary(t)}`, '-S', `127.0.0.1:${port}`, '-t', path.join(examples, 'plain')],
+  const site = spawn('php', ['-d', `session.save_path=${temporary()}`, '-S', `127.0.0.1:${port}`, '-t', path.join(examples, 'plain')],
     { env: { ...cleanEnv, ...settings(server), PUSHSSE_EVENTS: `http://${server.public}/events` }, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   site.stderr.on('data', (text) => (said += text));

@@ -15,7 +15,7 @@ before(() => assert.equal(process.getuid(), 0, 'only root can leave root: run th
 
 // A directory that others may look into, with the keys in it as files of that mode.
 function house(t, keyMode) {
-  const home = temporary(t);
+  const home = temporary();
   chmodSync(home, 0o755);
   for (const [name, text] of [['secret', SECRET], ['api-key', KEY]]) writeFileSync(path.join(home, name), `${text}\n`, { mode: keyMode });
   return home;

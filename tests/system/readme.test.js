@@ -27,7 +27,7 @@ function code(section, language, n = 0) {
 async function site(t, html, args = []) {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
-  const files = temporary(t);
+  const files = temporary();
   const server = await serve({ args: ['--cors-origin', origin, '--first-ping', '50ms', ...args] }, t);
   const values = [
     ['/etc/pushsse/secret', path.join(files, 'secret.txt')], ['/etc/pushsse/api-key', path.join(files, 'key.txt')],

@@ -42,6 +42,8 @@ export const token = (uid, claims = {}, options) =>
   sign({ sub: uid, iat: now() - 10, exp: now() + 3600, ...claims }, options);
 
 // ?a=1&b=2&b=3 of {a: 1, b: [2, 3]}; undefined is left out.
+const temporaries = [];
+
 export function query(fields) {
   const all = new URLSearchParams();
   for (const [name, value] of Object.entries(fields))
@@ -49,10 +51,11 @@ export function query(fields) {
   return all.toString();
 }
 
-// A directory that is gone after the test (or the file, without t).
-export function temporary(t) {
+// A directory that is gone at the end, when no server writes to it any more.
+export function temporary() {
   const directory = mkdtempSync(path.join(tmpdir(), 'pushsse-'));
-  (t?.after.bind(t) ?? after)(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 })); // who still writes there ends meanwhile
+  if (!temporaries.length) process.once('exit', () => temporaries.forEach((one) => rmSync(one, { recursive: true, force: true })));
+  temporaries.push(directory);
   return directory;
 }
 

@@ -95,7 +95,7 @@ test('what is sent on behind the request is thrown away', async (t) => {
 });
 
 test('one that takes nothing is closed after --send-timeout, and the server goes on meanwhile', async (t) => {
-  const socket = path.join(temporary(t), 'api.sock'); // a unix socket holds no more than what the server lets it
+  const socket = path.join(temporary(), 'api.sock'); // a unix socket holds no more than what the server lets it
   const server = await serve({ args: ['--send-timeout', '300ms', ...quiet], apiListen: `unix:${socket}` }, t);
   const stuck = spawn('curl', ['-sN', '--unix-socket', socket, '-H', `Authorization: Bearer ${KEY}`, 'http://x/stats?stream=1']);
   t.after(() => stuck.kill('SIGKILL'));
@@ -122,7 +122,7 @@ test('when the server stops it says so, and ends the stream; new ones are refuse
 });
 
 test('when keys are read again, streams end: who has a key comes back', async (t) => {
-  const file = path.join(temporary(t), 'keys');
+  const file = path.join(temporary(), 'keys');
   writeFileSync(file, 'an-older-api-key-0123456789abcdef\n', { mode: 0o600 });
   const server = await serve({ args: ['--api-key-file', file, ...quiet], env: { PUSHSSE_API_KEY: undefined } }, t);
   const stream = await watch(server, { key: 'an-older-api-key-0123456789abcdef' });
@@ -185,7 +185,7 @@ test('limits, and the journal with its bound', async (t) => {
   assert.ok(bound > 256 << 20);
   assert.deepEqual(limits, { streams: 7, lag: 1 << 20, requestBytes: 256 << 20, retainedBytes: 2 << 20 });
   assert.deepEqual([journal, draining], [null, false]);
-  const disk = await serve({ args: ['--data-dir', path.join(temporary(t), 'data'), '--journal-bytes', '64M', ...quiet] }, t);
+  const disk = await serve({ args: ['--data-dir', path.join(temporary(), 'data'), '--journal-bytes', '64M', ...quiet] }, t);
   await disk.publish({ content: 'x' });
   const stored = await stats(disk);
   assert.equal(stored.journal.maxBytes, 64 << 20);

@@ -25,7 +25,7 @@ async function listener(t, address) {
 
 for (const kind of ['a path', 'an abstract name'])
   test(`readiness, a reload and the end are told to ${kind}`, async (t) => {
-    const home = temporary(t);
+    const home = temporary();
     const address = kind === 'a path' ? path.join(home, 'notify') : `@pushsse-test-${process.pid}`;
     const told = await listener(t, address);
     const server = await serve({ env: { NOTIFY_SOCKET: address } }, t);
@@ -69,7 +69,7 @@ async function ports(n) {
 }
 
 test('sockets that were passed are served, in their order, and the connection that woke it is answered', async (t) => {
-  const file = path.join(temporary(t), 'public.sock'), [port] = await ports(1);
+  const file = path.join(temporary(), 'public.sock'), [port] = await ports(1);
   const server = await activated(t, [file, `127.0.0.1:${port}`]);
   const first = await Wire.connect(`unix:${file}`);
   const answer = await first.exchange(request('GET', '/healthz', { headers: { connection: 'close' } }), { method: 'GET' });

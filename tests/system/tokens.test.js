@@ -116,7 +116,7 @@ test('every line of the secret file is tried, and SIGHUP reads it again', async 
   const [older, newer, newest] = ['older', 'newer', 'newest'].map((age) => `the-${age}-secret-0123456789-0123456789`);
   const keys = ['first', 'second'].map((age) => `the-${age}-key-0123456789-0123456789`);
   [older, newer, newest, ...keys].forEach((secret) => secrets.add(secret));
-  const files = temporary(t);
+  const files = temporary();
   const file = (name, ...lines) => {
     writeFileSync(path.join(files, name), `${lines.join('\n')}\n`, { mode: 0o600 });
     return path.join(files, name);
@@ -165,7 +165,7 @@ test('`pushsse token` prints a token that anyone can check', async () => {
 });
 
 test('`pushsse token` signs with the first line of the file, for an hour, and says what is wrong', async (t) => {
-  const file = path.join(temporary(t), 'secret');
+  const file = path.join(temporary(), 'secret');
   writeFileSync(file, `${SECRET}\nanother-secret-0123456789-0123456789\n`);
   const made = (await pushsse(['token', 'ünï "x"', '--secret-file', file])).stdout.trim();
   secrets.add(made);

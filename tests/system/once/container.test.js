@@ -16,7 +16,7 @@ const id = Number(user.split(':')[0]);
 before(() => assert.equal(process.getuid(), 0, 'chroot takes root: run these tests as root'));
 
 async function image(t, devices) {
-  const root = temporary(t);
+  const root = temporary();
   chmodSync(root, 0o755);
   for (const directory of ['data', 'secrets', 'dev']) mkdirSync(path.join(root, directory));
   copyFileSync(BIN, path.join(root, program));

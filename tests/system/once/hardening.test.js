@@ -31,7 +31,7 @@ test('it is found at another address each time', async (t) => {
 });
 
 test('a compiler that knows none of these flags is asked for none', async (t) => {
-  const plain = path.join(temporary(t), 'cc');
+  const plain = path.join(temporary(), 'cc');
   writeFileSync(plain, '#!/bin/sh\nfor a; do case $a in -f*|-static-pie|-Wl,*|*FORTIFY*) echo "unknown option $a" >&2; exit 1;; esac; done\nexec cc "$@"\n');
   chmodSync(plain, 0o755);
   const probe = async (compiler) => (await run('sh', [path.join(root, 'hardening.sh'), compiler, '-O2'], { ms: 60000 })).stdout;

@@ -37,7 +37,7 @@ test('the version is one: --version, /stats, man page, changelog, tarball, packa
 });
 
 test('the tarball has what git tracks, and is the same bytes each time, also when it is made from itself', async (t) => {
-  const home = temporary(t), name = `pushsse-${version}`, first = path.join(home, `${name}.tar.gz`), again = path.join(home, 'again');
+  const home = temporary(), name = `pushsse-${version}`, first = path.join(home, `${name}.tar.gz`), again = path.join(home, 'again');
   await ok('sh', [path.join(root, 'deploy/dist.sh'), first]);
   const files = (await ok('tar', ['-tzf', first])).trim().split('\n');
   const tracked = (await ok('git', ['-C', root, 'ls-files'])).trim().split('\n');
@@ -53,7 +53,7 @@ test('lintian has nothing to say of the package', async () => {
 });
 
 test('the package is installed, brings keys of its own, serves as its user, and leaves nothing behind', async (t) => {
-  const home = temporary(t), script = path.join(home, 'inside');
+  const home = temporary(), script = path.join(home, 'inside');
   // Everything is written to memory above the machine's files, in a name space of its own.
   writeFileSync(script, `set -e
     mount -t tmpfs tmpfs ${home}; mkdir ${home}/upper ${home}/work ${home}/root

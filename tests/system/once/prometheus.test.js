@@ -46,7 +46,7 @@ async function prometheus(t, file, home) {
 }
 
 test('Prometheus scrapes as doc/operations.md says, and every expression of the dashboard has an answer', async (t) => {
-  const home = temporary(t);
+  const home = temporary();
   const server = await serve({ args: ['--data-dir', path.join(home, 'data')] }, t);
   const file = configuration(home, server.api);
   assert.equal((await run('promtool', ['check', 'config', file])).code, 0);
@@ -101,7 +101,7 @@ test('each alert is set off by what it is about, and not by what it is not', asy
       exp_samples: [{ labels: '{}', value: count }],
     }],
   });
-  const file = path.join(temporary(t), 'alerts.yml'); // JSON is YAML
+  const file = path.join(temporary(), 'alerts.yml'); // JSON is YAML
   const tests = ALERTS.flatMap(([alert, bad, good]) => [asked(alert, bad, 1), asked(alert, good, 0)]);
   writeFileSync(file, JSON.stringify({ rule_files: [rules], evaluation_interval: '1m', tests }));
   const { code, stdout, stderr } = await run('promtool', ['test', 'rules', file]);

@@ -31,7 +31,7 @@ function remembers(server, texts) {
 }
 
 async function files(t) {
-  const home = temporary(t);
+  const home = temporary();
   const [secret, key] = ['secret', 'api-key'].map((name) => path.join(home, name));
   writeFileSync(secret, `${SECRET}\n`);
   writeFileSync(key, `${KEY}\n`);

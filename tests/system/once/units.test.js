@@ -9,7 +9,7 @@ import { eventually } from '../wire.js';
 const deploy = (name) => path.join(import.meta.dirname, '../../../deploy', name);
 
 test('the units are sound, and the service is shut in: systemd-analyze', async (t) => {
-  const home = temporary(t);
+  const home = temporary();
   const service = readFileSync(deploy('pushsse.service'), 'utf8');
   // What is not on this machine: the program, its user, its man page.
   writeFileSync(path.join(home, 'pushsse.service'), service.replace('ExecStart=pushsse', `ExecStart=${BIN}`).replace('User=pushsse', 'User=daemon').replace(/^Documentation=.*\n/m, ''));
@@ -23,7 +23,7 @@ test('the units are sound, and the service is shut in: systemd-analyze', async (
 });
 
 test('the service\'s options are options, and its filter lets through every system call that the server makes', async (t) => {
-  const home = temporary(t), trace = path.join(home, 'trace');
+  const home = temporary(), trace = path.join(home, 'trace');
   const conf = readFileSync(deploy('pushsse.conf'), 'utf8') + readFileSync(deploy('pushsse.service'), 'utf8');
   const help = (await pushsse(['--help'])).stdout;
   for (const [, name] of conf.matchAll(/PUSHSSE_([A-Z_]+)=/g))
