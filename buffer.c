@@ -119,14 +119,19 @@ void buffer_printf(struct buffer *b, const char *format, ...)
 		buffer_add(b, text, (size_t)len);
 }
 
-void buffer_consume(struct buffer *b, size_t n)
+void buffer_remove(struct buffer *b, size_t from, size_t n)
 {
 	if (n == 0)
 		return;
 	b->len -= n;
-	memmove(b->at, b->at + n, b->len);
+	memmove(b->at + from, b->at + from + n, b->len - from);
 	if (b->secret != 0) /* what has moved up is still there too, perhaps behind what is wiped in the end */
 		wipe(b->at + b->len, n);
+}
+
+void buffer_consume(struct buffer *b, size_t n)
+{
+	buffer_remove(b, 0, n);
 }
 
 void buffer_free(struct buffer *b)

@@ -31,7 +31,9 @@ static inline void buffer_add_text(struct buffer *b, const char *text)
 void buffer_add_number(struct buffer *b, uint64_t number);
 /* Formats as printf does. One call adds at most 1,023 bytes; more sets failed. */
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Forgets the first n bytes, of len at most; the rest moves to the front. With secrets, no other copy is left of either. */
+/* Forgets n bytes behind the first `from`, which are there; the rest moves up. With secrets, no other copy is left of either. */
+void buffer_remove(struct buffer *b, size_t from, size_t n);
+/* The same of the first n. */
 void buffer_consume(struct buffer *b, size_t n);
 /* Gives the memory back; the buffer is empty, sound and usable again, its bound and its secrecy kept. */
 void buffer_free(struct buffer *b);

@@ -262,9 +262,7 @@ static int read_chunks(struct exchange *x)
 	if (done < 0)
 		return done;
 	x->body += written;
-	memmove(x->in.at + x->head + x->body, x->in.at + start + used, x->in.len - start - used);
-	x->in.len -= used - written;
-	wipe(x->in.at + x->in.len, used - written); /* what has moved up may be of a next request, with its key */
+	buffer_remove(&x->in, x->head + x->body, used - written);
 	return done;
 }
 

@@ -157,6 +157,23 @@ static void a_consumed_secret_is_wiped_and_so_is_where_the_next_one_was(void **s
 	buffer_free(&b);
 }
 
+static void what_lies_behind_removed_bytes_moves_up(void **state)
+{
+	struct buffer b = {.secret = 1};
+
+	(void)state;
+	buffer_add_text(&b, "head, chunk ends, key=two");
+	buffer_remove(&b, strlen("head, "), strlen("chunk ends, "));
+	holds(&b, "head, key=two");
+	for (size_t i = b.len; i < strlen("head, chunk ends, key=two"); i++)
+		assert_int_equal(b.at[i], 0);
+	buffer_remove(&b, b.len, 0);
+	holds(&b, "head, key=two");
+	buffer_remove(&b, strlen("head"), b.len - strlen("head"));
+	holds(&b, "head");
+	buffer_free(&b);
+}
+
 static void reserved_room_can_be_written_to_directly(void **state)
 {
 	struct buffer b = {0};
@@ -184,6 +201,7 @@ int main(void)
 		cmocka_unit_test(one_printf_makes_1023_bytes_at_most),
 		cmocka_unit_test(consuming_moves_the_rest_to_the_front),
 		cmocka_unit_test(a_consumed_secret_is_wiped_and_so_is_where_the_next_one_was),
+		cmocka_unit_test(what_lies_behind_removed_bytes_moves_up),
 		cmocka_unit_test(reserved_room_can_be_written_to_directly),
 	};
 
