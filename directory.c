@@ -187,10 +187,10 @@ static int open_segment(const struct directory *d, uint32_t number, uint64_t *le
 	int fd;
 
 	segment_write_name(name, number);
-	fd = file_open(d->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
-	if (fd < 0 || fstat(fd, &status) != 0)
+	fd = file_open_regular(d->fd, name, O_NOFOLLOW, &status);
+	if (fd < 0 && errno)
 		(void)fail(d->path, name, error, size);
-	else if (!S_ISREG(status.st_mode))
+	else if (fd < 0)
 		(void)snprintf(error, size, "%s/%s: not a file", d->path, name);
 	else if (status.st_size > (off_t)UINT32_MAX)
 		(void)snprintf(error, size, "%s/%s: longer than any segment", d->path, name);

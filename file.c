@@ -2,7 +2,6 @@
 #include "file.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int file_open(int directory, const char *name, int flags, mode_t mode)
@@ -14,16 +13,15 @@ int file_open(int directory, const char *name, int flags, mode_t mode)
 	return fd;
 }
 
-int file_open_regular(const char *path)
+int file_open_regular(int directory, const char *name, int flags, struct stat *status)
 {
-	int fd = file_open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
-	struct stat status;
+	int fd = file_open(directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0);
 	int error;
 
 	if (fd < 0)
 		return -1;
-	error = fstat(fd, &status) != 0 ? errno : 0;
-	if (!error && S_ISREG(status.st_mode))
+	error = fstat(fd, status) != 0 ? errno : 0;
+	if (!error && S_ISREG(status->st_mode))
 		return fd;
 	(void)close(fd); /* nothing was done with it */
 	errno = error;
