@@ -364,9 +364,9 @@ static void flush(struct conn *c)
 		return;
 	}
 	x->sent += (size_t)n;
-	if (x->sent == x->out.len)
+	if (x->sent == x->out.len) {
 		finish_answer(c);
-	else if (c->state != CONN_WRITING) {
+	} else if (c->state != CONN_WRITING) {
 		conn_bound_send_buffer(c);
 		conn_enter(c, CONN_WRITING);
 	}

@@ -3,8 +3,8 @@
  *
  * One looks at the time, which is cheap: who is to be pinged, whose time is up. The other asks poll() who has left, which
  * is dear when many sockets have left the cache (0.8 us each, measured): so it goes slower when there are many. The third
- * one asks the cool ones whether something has come. A slice
- * is gone over in steps, one a turn, and between two steps the hot set has its turn.
+ * asks the cool ones whether something has come. A slice is gone over in steps, one a turn, and between two steps the hot
+ * set has its turn.
  */
 #ifndef SWEEP_H
 #define SWEEP_H

@@ -159,7 +159,8 @@ static bool has_marks(const struct worker *w)
 	for (int i = 0; i < READY_QUEUES; i++)
 		if (w->ready[i].first)
 			return true;
-	return w->closed || atomic_load(&w->inbox.pending[URGENT]) || atomic_load(&w->inbox.pending[FANOUT]) || atomic_load(&w->woken);
+	return w->closed || atomic_load(&w->inbox.pending[URGENT]) || atomic_load(&w->inbox.pending[FANOUT]) ||
+	       atomic_load(&w->woken);
 }
 
 static int timeout_of(const struct worker *w)
@@ -269,6 +270,13 @@ static bool has_requests(const struct conn_set *set, size_t first)
 	return false;
 }
 
+/* Closes its connections from `first` on: each leaves the set with that. */
+static void close_from(const struct conn_set *set, size_t first)
+{
+	while (set->count > first)
+		conn_close(set->conn[set->count - 1]);
+}
+
 /* Ends streams and parked polls as far as the drain has come: they are spread over its time. */
 static void drain(struct worker *w)
 {
@@ -284,11 +292,10 @@ static void drain(struct worker *w)
 	/* While any worker has streams, each of them has new clients to tell; what the journal has, it gives back. */
 	w->drained = (elapsed >= span && !worker_in_state(w, CONN_WAITING)) ||
 	             (hub_readers(s->hub) == 0 && !has_requests(&w->hot, w->fixed) && !has_requests(&w->cool, 0));
-	for (size_t i = w->hot.count; w->drained && i-- > w->fixed;)
-		if (i < w->hot.count)
-			conn_close(w->hot.conn[i]);
-	while (w->drained && w->cool.count)
-		conn_close(w->cool.conn[w->cool.count - 1]);
+	if (w->drained) {
+		close_from(&w->hot, w->fixed);
+		close_from(&w->cool, 0);
+	}
 }
 
 /* One that has been still, of many. The API's are few, and are not to wait; nor are streams. */
@@ -302,10 +309,11 @@ static void tick_hot(struct worker *w)
 {
 	memset(w->lag, 0, sizeof w->lag);
 	for (size_t i = w->hot.count; i-- > w->fixed;) {
-		struct conn *c = i < w->hot.count ? w->hot.conn[i] : NULL;
+		struct conn *c;
 
-		if (!c)
+		if (i >= w->hot.count)
 			continue; /* more than one has gone */
+		c = w->hot.conn[i];
 		conn_tick(c);
 		if (is_to_cool(w, c))
 			(void)enter_set(w, c, SET_COOL);
