@@ -71,7 +71,7 @@ test('without a secret it does not start, and names the option', async () => {
   await complains([...free, '--api-key-file', '/nonexistent/key'], { PUSHSSE_SECRET: SECRET }, /\/nonexistent\/key/);
 });
 
-test('what could be waited for, a pipe or a terminal, is refused as a file of keys: the start waits for nobody', async (t) => {
+test('what could be waited for, a pipe or a terminal, is refused as a file of keys: the start waits for nobody', async () => {
   const pipe = path.join(temporary(), 'pipe');
   await run('mkfifo', [pipe]);
   await complains([...free, '--secret-file', pipe], { PUSHSSE_API_KEY: KEY }, new RegExp(`${pipe}: not a regular file`), 1);
@@ -79,7 +79,7 @@ test('what could be waited for, a pipe or a terminal, is refused as a file of ke
   await complains(['token', 'anna', '--secret-file', '/dev/ptmx'], {}, /\/dev\/ptmx: not a regular file/);
 });
 
-test('without an API key it does not start, and names the option; with --api-open there is to be none', async (t) => {
+test('without an API key it does not start, and names the option; with --api-open there is to be none', async () => {
   await complains(free, { PUSHSSE_SECRET: SECRET }, /--api-key-file/, 2);
   const file = path.join(temporary(), 'key');
   writeFileSync(file, `${KEY}\n`);

@@ -225,7 +225,7 @@ test('a directory that others may write is refused, and so is a file in it', asy
   await (await open(t, directory)).stop();
 });
 
-test('a directory that cannot be made or written ends with 1 and one line', async (t) => {
+test('a directory that cannot be made or written ends with 1 and one line', async () => {
   const directory = temporary(), file = path.join(directory, 'file');
   writeFileSync(file, '', { mode: 0o600 });
   for (const [where, mention] of [[path.join(directory, 'no/such'), /No such file/], [file, /Not a directory/], [path.join(file, 'x'), /Not a directory/], ['/proc/pushsse', /pushsse/]]) {
@@ -236,7 +236,7 @@ test('a directory that cannot be made or written ends with 1 and one line', asyn
   }
 });
 
-test('what --fsync and --journal-bytes do not take ends with 2 and one line', async (t) => {
+test('what --fsync and --journal-bytes do not take ends with 2 and one line', async () => {
   const directory = path.join(temporary(), 'journal');
   for (const [option, value] of [['--fsync', 'sometimes'], ['--fsync', 'every'], ['--fsync', 'every='], ['--fsync', 'every=0'], ['--fsync', 'every=61s'], ['--fsync', 'ALWAYS'], ['--journal-bytes', '1M'], ['--journal-bytes', '-1']]) {
     const { code, line } = await refusal(directory, [option, value]);
@@ -360,7 +360,7 @@ test('a tail torn anywhere loses only the record that was torn', async (t) => {
   }
 });
 
-test('check and repair of what is no journal end with 2', async (t) => {
+test('check and repair of what is no journal end with 2', async () => {
   const directory = temporary();
   for (const tool of [check, repair]) {
     const { code, stdout } = await tool(path.join(directory, 'none'));

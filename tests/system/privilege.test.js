@@ -14,7 +14,7 @@ const owner = (file) => [statSync(file).uid, statSync(file).gid];
 before(() => assert.equal(process.getuid(), 0, 'only root can leave root: run these tests as root'));
 
 // A directory that others may look into, with the keys in it as files of that mode.
-function house(t, keyMode) {
+function house(keyMode) {
   const home = temporary();
   chmodSync(home, 0o755);
   for (const [name, text] of [['secret', SECRET], ['api-key', KEY]]) writeFileSync(path.join(home, name), `${text}\n`, { mode: keyMode });
@@ -22,7 +22,7 @@ function house(t, keyMode) {
 }
 
 test('--user leaves root for good, with every group, and owns what it makes', async (t) => {
-  const data = path.join(house(t), 'data');
+  const data = path.join(house(), 'data');
   const server = await serve({ args: ['--user', 'nobody', '--data-dir', data] }, t);
   assert.equal(server.status('Uid'), Array(4).fill(NOBODY).join('\t'));
   assert.equal(server.status('Gid'), Array(4).fill(NOBODY).join('\t'));
@@ -55,7 +55,7 @@ test('a port below 1024 is bound before, and a group of one\'s choice is taken',
 });
 
 test('keys that only root can read: it starts, says what SIGHUP will miss, and keeps the old ones', async (t) => {
-  const home = house(t, 0o600);
+  const home = house(0o600);
   const server = await serve({ args: ['--user', 'nobody', '--secret-file', path.join(home, 'secret'), '--api-key-file', path.join(home, 'api-key')] }, t);
   for (const name of ['secret', 'api-key'])
     await eventually(() => server.log.includes(`level=warn event=key_file_unreadable file=${path.join(home, name)} `), 'it warns');
@@ -68,7 +68,7 @@ test('keys that only root can read: it starts, says what SIGHUP will miss, and k
 });
 
 test('unix sockets are made by the user, with --socket-mode, and removed at the end', async (t) => {
-  const home = path.join(house(t), 'run');
+  const home = path.join(house(), 'run');
   mkdirSync(home);
   chownSync(home, NOBODY, NOBODY);
   const socket = path.join(home, 'public.sock');
@@ -82,7 +82,7 @@ test('unix sockets are made by the user, with --socket-mode, and removed at the 
 test('it warns when it serves as root, and refuses who is nobody, is root, or cannot be become', async (t) => {
   const server = await serve({}, t);
   await eventually(() => server.log.includes('level=warn event=running_as_root'), 'it warns');
-  const home = house(t, 0o644);
+  const home = house(0o644);
   const args = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0', '--secret-file', path.join(home, 'secret'), '--api-key-file', path.join(home, 'api-key')];
   const refuses = async (extra, mention, wrapper = []) => {
     const [file, ...rest] = [...wrapper, BIN, ...args, ...extra];

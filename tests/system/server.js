@@ -42,14 +42,14 @@ export const token = (uid, claims = {}, options) =>
   sign({ sub: uid, iat: now() - 10, exp: now() + 3600, ...claims }, options);
 
 // ?a=1&b=2&b=3 of {a: 1, b: [2, 3]}; undefined is left out.
-const temporaries = [];
-
 export function query(fields) {
   const all = new URLSearchParams();
   for (const [name, value] of Object.entries(fields))
     if (value !== undefined) for (const one of [value].flat()) all.append(name, one);
   return all.toString();
 }
+
+const temporaries = [];
 
 // A directory that is gone at the end, when no server writes to it any more.
 export function temporary() {

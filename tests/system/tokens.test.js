@@ -164,7 +164,7 @@ test('`pushsse token` prints a token that anyone can check', async () => {
   assert.deepEqual(await stream.data(1), ['hello']);
 });
 
-test('`pushsse token` signs with the first line of the file, for an hour, and says what is wrong', async (t) => {
+test('`pushsse token` signs with the first line of the file, for an hour, and says what is wrong', async () => {
   const file = path.join(temporary(), 'secret');
   writeFileSync(file, `${SECRET}\nanother-secret-0123456789-0123456789\n`);
   const made = (await pushsse(['token', 'ünï "x"', '--secret-file', file])).stdout.trim();

@@ -15,7 +15,7 @@ const id = Number(user.split(':')[0]);
 
 before(() => assert.equal(process.getuid(), 0, 'chroot takes root: run these tests as root'));
 
-async function image(t, devices) {
+async function image(devices) {
   const root = temporary();
   chmodSync(root, 0o755);
   for (const directory of ['data', 'secrets', 'dev']) mkdirSync(path.join(root, directory));
@@ -33,7 +33,7 @@ async function image(t, devices) {
 const inside = (root) => ['unshare', '--pid', '--fork', '--kill-child', 'chroot', `--userspec=${user}`, root];
 
 test('it serves from an empty root as process 1, is found healthy, and drains on SIGTERM', async (t) => {
-  const root = await image(t, [['null', '3'], ['urandom', '9']]);
+  const root = await image([['null', '3'], ['urandom', '9']]);
   const server = new Server({ wrapper: inside(root), binary: program, env: { ...env, PUSHSSE_SECRET: undefined, PUSHSSE_API_KEY: undefined } });
   t.after(() => server.exited ?? server.kill());
   await server.ready();
@@ -58,8 +58,8 @@ test('it serves from an empty root as process 1, is found healthy, and drains on
   assert.match(gone.stderr, /^pushsse: health: .*refused\n$/);
 });
 
-test('without /dev/urandom it says so, and without /dev/null it is no worse', async (t) => {
-  const root = await image(t, []);
+test('without /dev/urandom it says so, and without /dev/null it is no worse', async () => {
+  const root = await image([]);
   const got = await run('chroot', [`--userspec=${user}`, root, program], { env: { ...cleanEnv, ...env } });
   assert.deepEqual([got.code, got.stderr], [1, 'pushsse: cannot read /dev/urandom: No such file or directory\n']);
   assert.equal((await run('chroot', [root, program, '--version'])).code, 0);

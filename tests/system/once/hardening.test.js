@@ -30,7 +30,7 @@ test('it is found at another address each time', async (t) => {
   assert.equal(places.size, 3);
 });
 
-test('a compiler that knows none of these flags is asked for none', async (t) => {
+test('a compiler that knows none of these flags is asked for none', async () => {
   const plain = path.join(temporary(), 'cc');
   writeFileSync(plain, '#!/bin/sh\nfor a; do case $a in -f*|-static-pie|-Wl,*|*FORTIFY*) echo "unknown option $a" >&2; exit 1;; esac; done\nexec cc "$@"\n');
   chmodSync(plain, 0o755);

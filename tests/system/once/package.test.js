@@ -36,7 +36,7 @@ test('the version is one: --version, /stats, man page, changelog, tarball, packa
   assert.match(page, new RegExp(`^\\.Os pushsse ${version}$`, 'm'));
 });
 
-test('the tarball has what git tracks, and is the same bytes each time, also when it is made from itself', async (t) => {
+test('the tarball has what git tracks, and is the same bytes each time, also when it is made from itself', async () => {
   const home = temporary(), name = `pushsse-${version}`, first = path.join(home, `${name}.tar.gz`), again = path.join(home, 'again');
   await ok('sh', [path.join(root, 'deploy/dist.sh'), first]);
   const files = (await ok('tar', ['-tzf', first])).trim().split('\n');
@@ -52,7 +52,7 @@ test('lintian has nothing to say of the package', async () => {
   assert.equal(await ok('lintian', ['-EI', '--allow-root', '--fail-on', 'error,warning,info', deb[0]]), '');
 });
 
-test('the package is installed, brings keys of its own, serves as its user, and leaves nothing behind', async (t) => {
+test('the package is installed, brings keys of its own, serves as its user, and leaves nothing behind', async () => {
   const home = temporary(), script = path.join(home, 'inside');
   // Everything is written to memory above the machine's files, in a name space of its own.
   writeFileSync(script, `set -e

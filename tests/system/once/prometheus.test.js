@@ -88,7 +88,7 @@ const ALERTS = [
   ['PushsseRestarts', ['process_start_time_seconds{job="pushsse"}', '1 2 3 4 4 4 4 4 4 4 4'], ['process_start_time_seconds{job="pushsse"}', '1 1 2 2 3 3 3 3 3 3 3']],
 ];
 
-test('each alert is set off by what it is about, and not by what it is not', async (t) => {
+test('each alert is set off by what it is about, and not by what it is not', async () => {
   const rules = deployed('prometheus-rules.yml');
   const known = [...read('deploy/prometheus-rules.yml').matchAll(/alert: (\w+)/g)].map(([, name]) => name);
   assert.deepEqual(ALERTS.map(([name]) => name).sort(), known.sort());
