@@ -196,8 +196,8 @@ describe('the self-test', { concurrency: 3 }, () => {
     assert.match(checks.version.value, /^HTTP\/1\.1$/);
     assert.match(checks.version.words, /six connections/);
     assert.match(checks.version.fix, /http2/);
-    assert.match(checks.instant.words, /Of 1\d events, one each 100 ms/);
-    assert.match(checks.silence.value, /^over 2\.\d s$/);
+    assert.match(checks.instant.words, /Of 12 events, one each 100 ms/);
+    assert.match(checks.silence.value, /^over 2\.[56] s$/);
     assert.match(checks.silence.words, /--heartbeat is 300 ms/);
     assert.match(checks.reach.words, /No proxy names itself/);
     assert.match(checks.poll.words, /held for all the 2 s.*\n.*kept open/s);
@@ -213,7 +213,7 @@ describe('the self-test', { concurrency: 3 }, () => {
     assert.match(checks.reach.words, /Server: nginx/);
     assert.match(await page.textContent('#summary'), /^All good/);
     const report = await page.inputValue('#report');
-    assert.match(report, /\[good\] The longest silence that survives: over 2\.\d s/);
+    assert.match(report, /\[good\] The longest silence that survives: over 2\.[56] s/);
     assert.doesNotMatch(report, /eyJ/);
     await screenshot(page, 'good-wide');
     await page.setViewportSize({ width: 390, height: 800 });
@@ -250,7 +250,7 @@ describe('the self-test', { concurrency: 3 }, () => {
       assert.equal(checks.silence.state, state, checks.silence.words);
       const [, limit, unit] = /A stream is cut after ([\d.]+) (m?s) of silence/.exec(checks.silence.words);
       const ms = Number(limit) * (unit === 's' ? 1000 : 1);
-      assert.ok(ms > 400 && ms < 2000, `${ms} ms: what a busy machine adds or takes is less`);
+      assert.ok(ms > 700 && ms < 1300, `${ms} ms: what a busy machine adds is less`);
       assert.ok(checks.silence.words.includes(`--heartbeat is ${heartbeat}`));
       assert.match(checks.silence.words, words);
       const steps = await page.locator('.steps div').evaluateAll((all) => all.map((step) => step.dataset.state));
@@ -312,7 +312,7 @@ describe('the self-test', { concurrency: 3 }, () => {
       });
     });
     const checks = await verdicts(await start(t, url), 'silence', { instant: 'at once' });
-    assert.match(checks.silence.words, /After 2(\.\d)? s of silence a stream is dead, and nobody says so/);
+    assert.match(checks.silence.words, /After 2\.6 s of silence a stream is dead, and nobody says so/);
     assert.equal(checks.silence.state, 'good', 'with a heartbeat of 300 ms');
     assert.equal(checks.age.state, 'good');
   });
@@ -355,7 +355,7 @@ describe('the self-test', { concurrency: 3 }, () => {
     await server.publish({ content: 'id: 9\n\nevent: pushsse.ping\ndata: <img>' });
     const checks = await verdicts(page, null, { instant: 'at once' });
     assert.deepEqual(statesOf(checks), { ...allGood, version: 'note' });
-    assert.match(checks.silence.value, /^over 2\.\d s$/);
+    assert.match(checks.silence.value, /^over 2\.[56] s$/);
     assert.ok(!(await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }]))).includes('eyJ'));
   });
 

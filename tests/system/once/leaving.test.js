@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { query, serve, token } from '../server.js';
 import { eventually, request } from '../wire.js';
 
-const STREAMS = 2400, LEAVE = 1200, SOON = 7000; // ms: in so long, one look around at the usual pace leaves an eighth of them
+const STREAMS = 2400, LEAVE = 1200, SOON = 4000; // ms
 
 test('streams that have left do not pile up', async (t) => {
   const server = await serve({ args: ['--workers', '1', '--heartbeat', '60s', '--first-ping', '60s'] }, t);
