@@ -70,7 +70,10 @@ static void walk_leaving(struct worker *w, size_t n)
 	}
 }
 
-/* From whom has something come, or whose time is up? An idle one from which something has come has its turn first. */
+/*
+ * From whom has something come, or whose time is up? An idle one from which something has come has its turn first, and is hot
+ * again: what comes in pieces, as a long head does, would take a tick for each.
+ */
 static void walk_cool(struct worker *w, size_t n)
 {
 	n = look(w, &w->cool, &w->sweep.cool, n);
@@ -78,8 +81,10 @@ static void walk_cool(struct worker *w, size_t n)
 		struct conn *c = w->slice.conn[i];
 		bool come = w->slice.poll[i].revents;
 
-		if (come)
+		if (come) {
+			worker_place(w, c);
 			worker_ready_again(w, c);
+		}
 		if (!come || c->exchange)
 			conn_tick(c);
 	}

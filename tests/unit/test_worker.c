@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -265,10 +266,35 @@ static void cools_the_still_ones_of_many(void **state)
 	assert_int_equal(atomic_load(&w->worker.connections), 2);
 }
 
+/* One that was still has its turns as before once it talks: what does not come in one piece does not take a tick for each. */
+static void hears_out_one_that_was_still(void **state)
+{
+	static char head[20 * 1024] = "GET /healthz HTTP/1.1\r\nHost: a\r\n";
+	size_t len = strlen(head);
+	struct world *w = *state;
+	int talks;
+
+	while (len < sizeof head - 500)
+		len += (size_t)snprintf(head + len, sizeof head - len, "X: %0400d\r\n", 0);
+	(void)snprintf(head + len, sizeof head - len, "\r\n");
+	while (w->clients < STRANGERS - 1)
+		(void)come(w);
+	talks = come(w);
+	turn(w, true);
+	let_pass(w, WORKER_STILL_MS);
+	assert_true(w->worker.cool.count > 0);
+	say(talks, head);
+	turn(w, true);
+	for (int i = 0; i < 40; i++)
+		turn(w, false);
+	assert_non_null(strstr(received(talks), "HTTP/1.1 200 OK\r\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(cools_the_still_ones_of_many, open_world, close_world),
+		cmocka_unit_test_setup_teardown(hears_out_one_that_was_still, open_world, close_world),
 		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(counts_what_is_sent_on_behind_a_parked_poll, open_world, close_world),
 		cmocka_unit_test_setup_teardown(gives_a_ping_that_is_not_taken_its_time, open_world, close_world),
