@@ -301,7 +301,7 @@ static void drain(struct worker *w)
 /* One that has been still, of many. The API's are few, and are not to wait; nor are streams. */
 static bool is_to_cool(const struct worker *w, const struct conn *c)
 {
-	return w->hot.count > WORKER_HOT && c->listener == LISTENER_PUBLIC && w->now - c->since >= WORKER_STILL_MS &&
+	return w->hot.count > w->most_hot && c->listener == LISTENER_PUBLIC && w->now - c->since >= WORKER_STILL_MS &&
 	       (c->state == CONN_READING || c->state == CONN_WRITING || c->state == CONN_DISCARDING);
 }
 
@@ -339,7 +339,7 @@ static void tick(struct worker *w)
 
 static void reap(struct worker *w)
 {
-	for (int left = WORKER_REAPED; w->closed && (left > 0 || w->drained); left--) {
+	for (unsigned left = w->most_reaped; w->closed && (left > 0 || w->drained); left--) {
 		struct conn *c = w->closed;
 
 		w->closed = c->next;
@@ -449,7 +449,8 @@ bool worker_open(struct worker *w, struct server *server, unsigned index)
 {
 	*w = (struct worker){.server = server, .index = index, .pipe = {-1, -1}, .now = clock_monotonic(),
 	                     .random = (uint64_t)clock_monotonic() * (index + 1) ^ (uint64_t)clock_today() << 20 ^ 1,
-	                     .fixed = index == 0 ? 1 + LISTENERS : 1};
+	                     .fixed = index == 0 ? 1 + LISTENERS : 1, .most_hot = WORKER_HOT,
+	                     .most_reaped = WORKER_REAPED};
 	for (int i = 0; i < READY_QUEUES; i++)
 		w->ready[i].end = &w->ready[i].first;
 	if (!conn_set_reserve(&w->hot, true, w->fixed) || pipe(w->pipe) != 0)

@@ -64,6 +64,7 @@ struct worker {
 	_Atomic(struct keyring *) next_secrets, next_api_keys; /* put there by a reload */
 	struct conn_set hot, cool, cold;
 	size_t fixed; /* hot's first entries, without a connection: the pipe and, on the first worker, the listeners */
+	unsigned most_hot, most_reaped; /* WORKER_HOT and WORKER_REAPED; less where a test has few */
 	struct ready_queue ready[READY_QUEUES];
 	struct conn *closed;      /* to be reaped */
 	struct exchange *spare;   /* for the next request, or NULL: see exchange_drop() */

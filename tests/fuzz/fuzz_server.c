@@ -250,10 +250,30 @@ static void connect_client(struct world *w, struct client *c, enum listener_kind
 	must(conn_new(&w->worker, &arrival) != NULL, "memory");
 }
 
+/* Each connection is in the set that its state says, in the place that it says; or it is to be reaped. */
+static void check_sets(const struct worker *w)
+{
+	const struct conn_set *const sets[] = {[SET_HOT] = &w->hot, [SET_COOL] = &w->cool, [SET_COLD] = &w->cold};
+	size_t count = 0;
+
+	for (unsigned set = SET_HOT; set <= SET_COLD; set++)
+		for (size_t i = set == SET_HOT ? w->fixed : 0; i < sets[set]->count; i++, count++) {
+			const struct conn *c = sets[set]->conn[i];
+
+			must(c->set == set && c->slot == i && c->state != CONN_CLOSED, "a connection is where it says");
+			must(conn_is_cold(c) == (set == SET_COLD), "those are cold that only receive");
+			must(set != SET_HOT || w->hot.poll[i].events == conn_interest(c), "poll() is asked what is to be known");
+		}
+	for (const struct conn *c = w->closed; c; c = c->next, count++)
+		must(c->state == CONN_CLOSED && c->slot == NO_SLOT && !c->link, "what is closed is nowhere else");
+	must(count == atomic_load(&w->connections), "every connection is somewhere");
+}
+
 static void turn(struct world *w)
 {
 	acceptor_wake(&w->worker); /* so that it waits for nothing */
 	worker_turn(&w->worker);
+	check_sets(&w->worker);
 }
 
 static void pass(struct world *w, int64_t ms)
@@ -351,7 +371,7 @@ static void step(struct world *w)
 static void settle(struct world *w)
 {
 	for (int still = 0, rounds = 0; still < STILL; rounds++) {
-		bool moved = false;
+		bool moved = w->worker.closed != NULL; /* whose clients are still to see it */
 
 		must(rounds < 5000, "it comes to rest");
 		for (int i = 0; i < CLIENTS; i++)
@@ -426,17 +446,22 @@ static void open_world(struct world *w)
 	                            .max_streams = 6, .max_streams_per_uid = 3};
 	const char *uid;
 	char error[256];
+	unsigned first = take(w);
 
 	if (!logger)
 		logger = logger_open(LOG_ERROR, LOG_TEXT);
 	now_us = 1000000000;
 	must(options_read(&w->options, sizeof arguments / sizeof arguments[0], arguments, &uid, error, sizeof error) ==
 	     OPTIONS_SERVE, error);
-	w->options.max_age = take(w) % 4 ? 0 : 60000;
+	w->options.max_age = first % 4 ? 0 : 60000;
 	w->server = (struct server){.options = &w->options, .hub = hub_open(&limits, seed), .logger = logger, .worker = &w->worker,
 	                            .workers = 1, .listener = {-1, -1}, .max_connections = 100, .started = clock_monotonic(),
 	                            .peers = peers_open(STEPS, STEPS, (const uint64_t[]){1, 2}, NULL)};
 	must(logger && w->server.peers && w->server.hub && worker_open(&w->worker, &w->server, 0), "memory");
+	if (first / 4 % 2 == 0) { /* as if there were hundreds */
+		w->worker.most_hot = 0;
+		w->worker.most_reaped = 1;
+	}
 	w->worker.secrets = keyring_parse(slice_of(secret), error, sizeof error);
 	w->worker.api_keys = keyring_parse(slice_of(api_key), error, sizeof error);
 	for (int i = 0; i < CLIENTS; i++)
