@@ -24,9 +24,11 @@ enum audience_kind {
 
 /* What the last kick of a uid left behind. */
 struct bar {
-	int64_t until;    /* tokens issued up to then (ms since 1970) are refused */
-	uint32_t segment; /* of the journal that its record lies in, held; 0 without one */
-	char bye[];       /* the reason, as JSON */
+	struct bar *next, *previous; /* ring of those with a segment, oldest record first; alone without one */
+	struct audience *uid;
+	int64_t until;               /* tokens issued up to then (ms since 1970) are refused */
+	uint32_t segment;            /* of the journal that its record lies in, held; 0 without one */
+	char *bye;                   /* the reason, as JSON; behind this in the same memory */
 };
 
 /* There is one for each uid that is there, so each byte of it counts. */

@@ -23,6 +23,7 @@ struct hub *hub_open(const struct hub_limits *limits, const unsigned char seed[3
 	memcpy(key, seed + 16, sizeof key);
 	hub->queue.next = hub->queue.previous = &hub->queue;
 	hub->lingering.next = hub->lingering.previous = &hub->lingering;
+	hub->stored_bars.next = hub->stored_bars.previous = &hub->stored_bars;
 	if (audience_table_open(&hub->audiences, key))
 		hub->everyone = audience_get(&hub->audiences, AUDIENCE_EVERYONE, slice_of(""), 0);
 	if (!hub->everyone || pthread_mutex_init(&hub->lock, NULL) != 0) {

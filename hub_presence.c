@@ -164,6 +164,16 @@ static void kick_readers(const struct audience *uid)
 	} while (s != uid->newest);
 }
 
+/* Takes its place in the ring. */
+static void replace_bar(const struct bar *before, struct bar *bar)
+{
+	if (before->next == before)
+		return;
+	bar->next = before->next;
+	bar->previous = before->previous;
+	bar->next->previous = bar->previous->next = bar;
+}
+
 enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int64_t today)
 {
 	struct audience *a = audience_get(&hub->audiences, AUDIENCE_UID, uid, hub->forgotten_floor);
@@ -174,8 +184,9 @@ enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int
 		return a && bar ? HUB_FULL : HUB_NO_MEMORY;
 	}
 	before = a->bar;
-	*bar = (struct bar){.until = today};
+	*bar = (struct bar){.next = bar, .previous = bar, .uid = a, .until = today, .bye = (char *)(bar + 1)};
 	if (before) {
+		replace_bar(before, bar);
 		bar->segment = before->segment;
 		if (bar->until < before->until)
 			bar->until = before->until; /* a clock that was set back lets nobody in again */

@@ -58,13 +58,8 @@ static enum hub_result take_bar(struct hub *hub, const struct record *r, uint32_
 		return HUB_OK;
 	pthread_mutex_lock(&hub->lock);
 	result = hub_bar(hub, name, r->text, r->time);
-	if (result == HUB_OK) {
-		struct audience *uid = audience_find(&hub->audiences, AUDIENCE_UID, name);
-
-		hub_release_segment(hub, uid->bar->segment);
-		uid->bar->segment = segment;
-		hub_hold_segment(hub, segment);
-	}
+	if (result == HUB_OK)
+		hub_settle_bar(hub, audience_find(&hub->audiences, AUDIENCE_UID, name)->bar, segment);
 	pthread_mutex_unlock(&hub->lock);
 	return result;
 }

@@ -36,6 +36,7 @@ struct hub {
 	uint64_t forgotten_floor;         /* the highest floor of any audience that was forgotten */
 	uint64_t publishes;
 	uint64_t bars;                    /* uids that are barred */
+	struct bar stored_bars;           /* ring: the bar whose record is the oldest first */
 	struct idempotency keys;
 	struct journal *journal;          /* NULL: in memory */
 	uint64_t assigned;                /* the newest seq that was given to a record; `seq` follows when it is stored */
@@ -49,8 +50,7 @@ struct hub {
 	int64_t bounded_at;               /* ... and when (monotonic ms) */
 	uint32_t keys_under_way;          /* of messages that the journal has not answered */
 	bool wake_owed[HUB_MAX_INBOXES];  /* the journal's thread alone: at the end of what it answers in a row */
-	uint64_t renewals_under_way;      /* bars that are written again, of segments up to ... */
-	uint32_t renewing_upto;           /* ... this one; 0: none */
+	uint32_t renewals_under_way;      /* bars of the slice that is written again */
 	_Atomic int64_t skew;             /* ms: hub_set_skew() */
 	struct linger lingering;          /* ring, through lingering.next: the first to run out */
 	size_t swept;                     /* bucket at which the next sweep begins */
@@ -85,6 +85,8 @@ void hub_release_segment(struct hub *hub, uint32_t segment);
 bool hub_store(struct hub *hub, const struct publication *p, int64_t expires, int64_t now, struct publishing *op);
 /* Hands a uid's bar over; under the lock. False, with op->result, when that was not possible. */
 bool hub_store_bar(struct hub *hub, const struct audience *uid, int64_t now, struct publishing *op);
+/* A uid's bar is stored in that segment, in place of the one before; under the lock, in the journal's order. */
+void hub_settle_bar(struct hub *hub, struct bar *bar, uint32_t segment);
 /* Refuses a uid's tokens issued up to then; under the lock. `bye` is what its streams are told. */
 enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int64_t today);
 /* Drops all retained messages whose records lie in segments up to this one. */

@@ -12,8 +12,9 @@
 #include "hub_state.h"
 
 enum {
-	STORE_RENEW_MS = 1000, /* between attempts to write bars again, or after a fault a position */
-	STORE_MEMORY_MS = 10   /* between attempts to take in what is stored, without memory */
+	STORE_RENEW_MS = 1000,   /* between attempts to write bars again, or after a fault a position */
+	STORE_RENEW_BARS = 1024, /* handed over at once, as the lock is held; the next when all of these are answered */
+	STORE_MEMORY_MS = 10     /* between attempts to take in what is stored, without memory */
 };
 
 /* A record on its way. */
@@ -54,6 +55,21 @@ static bool is_covered(struct hub *hub, const struct record *r, bool written)
 	return r->seq <= hub->position + STORE_SKIP;
 }
 
+/*
+ * Bars whose segments are to go are written again, further on. What is stored joins the end of the ring, so that the
+ * next slice begins with what is left, and with what could not be stored.
+ */
+static void renew_bars(struct hub *hub, int64_t now)
+{
+	const struct bar *bar = hub->stored_bars.next;
+
+	if (hub->renewals_under_way)
+		return;
+	for (int i = 0; i < STORE_RENEW_BARS && bar != &hub->stored_bars; i++, bar = bar->next)
+		if (bar->segment > hub->bounded_segment || !hub_store_bar(hub, bar->uid, now, NULL))
+			return; /* without memory, a later round does */
+}
+
 /* After a record, good or not: what had to wait for it. */
 static void note_stored(struct hub *hub, const struct submission *s, bool good)
 {
@@ -69,8 +85,8 @@ static void note_stored(struct hub *hub, const struct submission *s, bool good)
 		hub->position_again = good ? 0 : s->now + STORE_RENEW_MS;
 	hub->keys_under_way -= s->is_keyed;
 	hub->renewals_under_way -= s->is_renewal;
-	if (!hub->renewals_under_way)
-		hub->renewing_upto = 0;
+	if (s->is_renewal && good) /* else in time, as after a fault */
+		renew_bars(hub, s->now);
 	if (first_in_segment) {
 		hub->stored_segment = s->entry.segment;
 		hub_bound_journal(hub, s->now);
@@ -246,18 +262,21 @@ bool hub_store_bar(struct hub *hub, const struct audience *uid, int64_t now, str
 	return handed;
 }
 
-/* ---- keeping the journal's size */
-
-/* Bars whose segments are to go are written again, further on: each once, until all that are under way are answered. */
-static void renew_bars(struct hub *hub, uint32_t upto, int64_t now)
+void hub_settle_bar(struct hub *hub, struct bar *bar, uint32_t segment)
 {
-	for (size_t i = 0; hub->bars && i < hub->audiences.buckets; i++)
-		for (const struct audience *a = hub->audiences.bucket[i]; a; a = a->next)
-			if (a->bar && a->bar->segment > hub->renewing_upto && a->bar->segment <= upto)
-				(void)hub_store_bar(hub, a, now, NULL); /* without memory, a later round does */
-	if (hub->renewals_under_way && hub->renewing_upto < upto)
-		hub->renewing_upto = upto;
+	struct bar *end = &hub->stored_bars;
+
+	hub_release_segment(hub, bar->segment);
+	bar->segment = segment;
+	hub_hold_segment(hub, segment);
+	bar->previous->next = bar->next;
+	bar->next->previous = bar->previous;
+	bar->next = end;
+	bar->previous = end->previous;
+	bar->previous->next = end->previous = bar;
 }
+
+/* ---- keeping the journal's size */
 
 static void let_go_of_keys(struct hub *hub, uint32_t upto)
 {
@@ -285,7 +304,7 @@ void hub_bound_journal(struct hub *hub, int64_t now)
 		hub->bounded_at = now;
 		hub_drop_segments(hub, over);
 		let_go_of_keys(hub, over);
-		renew_bars(hub, over, now);
+		renew_bars(hub, now);
 	}
 	keep_position(hub, now);
 }

@@ -301,6 +301,103 @@ static void bars_do_not_pile_up_before_a_disk_that_stands_still(void **state)
 	close_store(&s);
 }
 
+/* Kicks u0, u1, ...: their bars lie in the first segment, which is not the newest any more. */
+static void open_with_bars(struct store *s, int bars)
+{
+	char uid[16];
+
+	open_store(s);
+	for (int i = 0; i < bars; i++) {
+		(void)snprintf(uid, sizeof uid, "u%d", i);
+		assert_int_equal(bar(s, uid, 5000), HUB_OK);
+	}
+	reopen_store(s);
+}
+
+static uint32_t renewals(struct hub *hub)
+{
+	uint32_t under_way;
+
+	pthread_mutex_lock(&hub->lock);
+	under_way = hub->renewals_under_way;
+	pthread_mutex_unlock(&hub->lock);
+	return under_way;
+}
+
+/* Bars of that segment; those of older ones are before them in the ring. */
+static int bars_in(struct hub *hub, uint32_t segment)
+{
+	uint32_t before = 0;
+	int count = 0;
+
+	pthread_mutex_lock(&hub->lock);
+	for (const struct bar *b = hub->stored_bars.next; b != &hub->stored_bars; b = b->next) {
+		assert_true(b->segment >= before);
+		before = b->segment;
+		count += b->segment == segment;
+	}
+	pthread_mutex_unlock(&hub->lock);
+	return count;
+}
+
+static void assert_all_barred(struct store *s, int bars)
+{
+	char words[32];
+
+	assert_int_equal(s->f.hub->bars, bars);
+	for (int i = 0; i < bars; i++) {
+		(void)snprintf(words, sizeof words, "@u%d iat=5000", i);
+		assert_int_equal(comes(s, words), HUB_BARRED);
+	}
+}
+
+/* By the journal's thread: what was appended meanwhile is one batch, whose sync stands still as well. */
+static void stall_again(struct publishing *op)
+{
+	stall_disk();
+	ticket_done(op);
+}
+
+/* The second slice meets a full disk: what it left is written a second later, slice by slice, without another sweep. */
+static void many_bars_are_renewed_in_slices(void **state)
+{
+	enum { SLICE = 1024, BARS = 3 * SLICE + 10 };
+	struct store s = {.max_bytes = 4 * 1024 * 1024};
+	struct ticket first;
+
+	(void)state;
+	open_with_bars(&s, BARS);
+	stall_disk();
+	submit(&s, &first, "@eve", "hello");
+	await_stall();
+	s.f.hub->journal->max_bytes = 1; /* from now on all has to go */
+	sweep(&s, s.f.now);
+	sweep(&s, s.f.now += 1000);
+	assert_int_equal(renewals(s.f.hub), SLICE);
+	first.op.done = stall_again;
+	release_disk();
+	assert_int_equal(await(&first), HUB_OK);
+	await_stall();
+	atomic_store(&writes_fail, true);
+	release_disk();
+	settle_store(&s);
+	assert_int_equal(renewals(s.f.hub), 0);
+	assert_int_equal(bars_in(s.f.hub, 1), BARS - SLICE);
+	assert_true(segment_exists(1));
+	assert_int_equal(bar(&s, "u2000", 4000), HUB_STORAGE); /* it keeps its place, and its time */
+	atomic_store(&writes_fail, false);
+	sweep(&s, s.f.now += 1000);
+	for (int turn = 0; bars_in(s.f.hub, 1); turn++) {
+		assert_true(turn < PATIENCE_MS);
+		pause_ms(1);
+	}
+	SWEEP_UNTIL(&s, !segment_exists(1));
+	settle_store(&s);
+	crash_store(&s);
+	assert_all_barred(&s, BARS);
+	close_store(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_kick_that_is_not_stored_holds_at_once_and_says_so, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(a_bar_outlives_its_segment, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(bars_do_not_pile_up_before_a_disk_that_stands_still, prepare, remove_directory),
+		cmocka_unit_test_setup_teardown(many_bars_are_renewed_in_slices, prepare, remove_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
