@@ -87,6 +87,17 @@ static void no_key_lasts_longer_for_a_clock_that_was_set_back(void **state)
 	close_store(&s);
 }
 
+/* The journal's thread may still be at a position, which it counts as well. */
+static uint32_t add_keys_under_way(struct store *s, int32_t more)
+{
+	uint32_t keys;
+
+	pthread_mutex_lock(&s->f.hub->lock);
+	keys = s->f.hub->keys_under_way += (uint32_t)more;
+	pthread_mutex_unlock(&s->f.hub->lock);
+	return keys;
+}
+
 static void two_at_once_of_one_key_are_one_message(void **state)
 {
 	struct store s = {0};
@@ -109,7 +120,7 @@ static void two_at_once_of_one_key_are_one_message(void **state)
 	assert_int_equal(two.op.streams, 1);
 	assert_reads(&s.f, &ann, "2 one");
 	detach(&s.f, &ann);
-	assert_int_equal(s.f.hub->keys_under_way, 0);
+	assert_int_equal(add_keys_under_way(&s, 0), 0);
 	for (int restarts = 0; restarts < 2; restarts++) {
 		s.f.now += 11 * MINUTE;
 		reopen_store(&s);
@@ -126,7 +137,7 @@ static void a_refused_publish_leaves_its_key_free(void **state)
 	open_store(&s);
 	atomic_store(&writes_fail, true);
 	assert_int_equal(try_store(&s, "@ann key=k", "one").result, HUB_STORAGE);
-	assert_int_equal(s.f.hub->keys_under_way, 0);
+	assert_int_equal(add_keys_under_way(&s, 0), 0);
 	atomic_store(&writes_fail, false);
 	assert_true(store(&s, "@ann key=k", "two") > 0);
 	reopen_store(&s);
@@ -143,9 +154,7 @@ static void beyond_their_bound_nothing_is_written(void **state)
 	open_store(&s);
 	(void)store(&s, "@ann", "before");
 	settle_store(&s);
-	pthread_mutex_lock(&s.f.hub->lock);
-	s.f.hub->keys_under_way += IDEMPOTENCY_MAX - 1;
-	pthread_mutex_unlock(&s.f.hub->lock);
+	(void)add_keys_under_way(&s, IDEMPOTENCY_MAX - 1);
 	stall_disk();
 	submit(&s, &first, "@ann key=1", "the last");
 	submit(&s, &further, "@ann key=2", "too much");
@@ -157,7 +166,7 @@ static void beyond_their_bound_nothing_is_written(void **state)
 	assert_int_equal(try_store(&s, "@ann key=2", "too much").result, HUB_FULL);
 	assert_int_equal(store(&s, "@ann key=1", "the last"), 2);
 	assert_int_equal(store(&s, "@ann", "without"), 3);
-	s.f.hub->keys_under_way -= IDEMPOTENCY_MAX - 1;
+	(void)add_keys_under_way(&s, -(IDEMPOTENCY_MAX - 1));
 	assert_int_equal(store(&s, "@ann key=2", "now"), 4);
 	reopen_store(&s);
 	assert_retained(&s, "@ann", "1 before, 2 the last, 3 without, 4 now");
