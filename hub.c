@@ -97,15 +97,17 @@ static const struct message *oldest_of(const struct log *log)
 	return node->message;
 }
 
-void hub_drop_segments(struct hub *hub, uint32_t upto)
+bool hub_drop_oldest(struct hub *hub, uint32_t upto)
 {
-	while (hub->queue.next != &hub->queue) {
-		struct audience *a = hub->queue.next->audience;
+	struct audience *a;
 
-		if (oldest_of(&a->log)->segment > upto)
-			return;
-		log_drop_oldest(&a->log, dropped, &(struct dropping){hub, a});
-	}
+	if (hub->queue.next == &hub->queue)
+		return false;
+	a = hub->queue.next->audience;
+	if (oldest_of(&a->log)->segment > upto)
+		return false;
+	log_drop_oldest(&a->log, dropped, &(struct dropping){hub, a});
+	return true;
 }
 
 /* What is transient is in no queue and no bound: it stays behind what is retained for no longer than a sweep. */
@@ -119,11 +121,8 @@ static void sweep_audience(struct hub *hub, struct audience *a, int64_t now)
 
 void hub_bound_history(struct hub *hub)
 {
-	while (hub->retained_bytes > hub->limits.history_bytes && hub->queue.next != &hub->queue) {
-		struct audience *a = hub->queue.next->audience;
-
-		log_drop_oldest(&a->log, dropped, &(struct dropping){hub, a});
-	}
+	while (hub->retained_bytes > hub->limits.history_bytes && hub_drop_oldest(hub, UINT32_MAX))
+		;
 }
 
 /* Its floor is remembered for as long as a reader may come back to it, then it goes into the one of all forgotten. */
@@ -148,6 +147,7 @@ void hub_expire_keys(struct hub *hub, int64_t now)
 	while ((oldest = idempotency_oldest(&hub->keys)) && oldest->expires <= now) {
 		hub_release_segment(hub, oldest->segment);
 		idempotency_drop_oldest(&hub->keys);
+		hub->keys_loose -= hub->keys_loose > 0;
 	}
 }
 

@@ -46,8 +46,9 @@ struct hub {
 	bool position_asked;              /* one is on its way */
 	int64_t position_again;           /* monotonic ms: not before, after a fault */
 	uint32_t stored_segment;          /* of the record that was stored last */
-	uint32_t bounded_segment;         /* up to which everything was let go of, */
+	uint32_t bounded_segment;         /* up to which everything is let go of, */
 	int64_t bounded_at;               /* ... and when (monotonic ms) */
+	uint32_t keys_loose;              /* the oldest of `keys`: these hold no segment any more */
 	uint32_t keys_under_way;          /* of messages that the journal has not answered */
 	bool wake_owed[HUB_MAX_INBOXES];  /* the journal's thread alone: at the end of what it answers in a row */
 	uint32_t renewals_under_way;      /* bars of the slice that is written again */
@@ -89,9 +90,9 @@ bool hub_store_bar(struct hub *hub, const struct audience *uid, int64_t now, str
 void hub_settle_bar(struct hub *hub, struct bar *bar, uint32_t segment);
 /* Refuses a uid's tokens issued up to then; under the lock. `bye` is what its streams are told. */
 enum hub_result hub_bar(struct hub *hub, struct slice uid, struct slice bye, int64_t today);
-/* Drops all retained messages whose records lie in segments up to this one. */
-void hub_drop_segments(struct hub *hub, uint32_t upto);
-/* Lets go of what keeps more segments than there may be. */
+/* Drops what was retained first, if its record lies in a segment up to this one. */
+bool hub_drop_oldest(struct hub *hub, uint32_t upto);
+/* Lets go of what keeps more segments than there may be, of a slice at a time. */
 void hub_bound_journal(struct hub *hub, int64_t now);
 /* By the journal's thread, after a row of answers: wakes who has an answer to send, or a message to deliver. */
 void hub_answered(void *hub);

@@ -14,6 +14,7 @@
 enum {
 	STORE_RENEW_MS = 1000,   /* between attempts to write bars again, or after a fault a position */
 	STORE_RENEW_BARS = 1024, /* handed over at once, as the lock is held; the next when all of these are answered */
+	STORE_SLICE = 16384,     /* messages, and keys, of a segment that is to go, let go of at once: the lock is held */
 	STORE_MEMORY_MS = 10     /* between attempts to take in what is stored, without memory */
 };
 
@@ -278,20 +279,27 @@ void hub_settle_bar(struct hub *hub, struct bar *bar, uint32_t segment)
 
 /* ---- keeping the journal's size */
 
-static void let_go_of_keys(struct hub *hub, uint32_t upto)
+static void let_go_of_messages(struct hub *hub)
+{
+	for (int i = 0; i < STORE_SLICE && hub_drop_oldest(hub, hub->bounded_segment); i++)
+		;
+}
+
+static void let_go_of_keys(struct hub *hub)
 {
 	struct idempotency *keys = &hub->keys;
 
-	for (uint32_t i = 0; i < keys->count; i++) {
-		struct receipt *r = &keys->receipt[(keys->first + i) & (keys->capacity - 1)];
+	for (int i = 0; i < STORE_SLICE && hub->keys_loose < keys->count; i++, hub->keys_loose++) {
+		struct receipt *r = &keys->receipt[(keys->first + hub->keys_loose) & (keys->capacity - 1)];
 
-		if (r->segment > upto)
+		if (r->segment > hub->bounded_segment)
 			return;
 		hub_release_segment(hub, r->segment);
 		r->segment = 0;
 	}
 }
 
+/* A segment may hold a million messages: it is let go of in slices, one in a sweep. */
 void hub_bound_journal(struct hub *hub, int64_t now)
 {
 	uint32_t over;
@@ -302,10 +310,10 @@ void hub_bound_journal(struct hub *hub, int64_t now)
 	if (over && (over > hub->bounded_segment || now >= hub->bounded_at + STORE_RENEW_MS)) {
 		hub->bounded_segment = over;
 		hub->bounded_at = now;
-		hub_drop_segments(hub, over);
-		let_go_of_keys(hub, over);
 		renew_bars(hub, now);
 	}
+	let_go_of_messages(hub);
+	let_go_of_keys(hub);
 	keep_position(hub, now);
 }
 

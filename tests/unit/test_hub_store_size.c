@@ -183,6 +183,39 @@ static void every_hold_is_given_back(void **state)
 	close_store(&s);
 }
 
+/* Each is of a key, and to a uid of its own. */
+static void what_many_messages_hold_is_let_go_of_in_slices(void **state)
+{
+	enum { SLICE = 16384, MESSAGES = SLICE + 100 };
+	static struct ticket ticket[MESSAGES];
+	struct store s = {.max_bytes = 16 * 1024 * 1024}; /* all in one segment */
+	uint64_t retained;
+	char words[32];
+
+	(void)state;
+	open_store(&s);
+	s.f.hub->limits.history_bytes = UINT64_MAX;
+	for (int i = 0; i < MESSAGES; i++) {
+		(void)snprintf(words, sizeof words, "@u%d key=%d", i, i);
+		submit(&s, &ticket[i], words, "hello");
+	}
+	for (int i = 0; i < MESSAGES; i++)
+		assert_int_equal(await(&ticket[i]), HUB_OK);
+	assert_int_equal(newest_segment(s.f.hub->journal), 1);
+	(void)fill_segment(&s, "@ann");
+	retained = hub_figures(s.f.hub).retained;
+	s.f.hub->journal->max_bytes = 1; /* from now on all has to go */
+	sweep(&s, s.f.now);
+	assert_int_equal(hub_figures(s.f.hub).retained, retained - SLICE);
+	assert_true(segment_exists(1));
+	SWEEP_UNTIL(&s, !segment_exists(1));
+	assert_true(hub_figures(s.f.hub).retained <= retained - MESSAGES);
+	assert_int_equal(store(&s, "@u7 key=7", "hello"), 8); /* it is known nevertheless */
+	s.f.now += IDEMPOTENCY_MS;
+	assert_true(store(&s, "@u7 key=7", "hello") > MESSAGES);
+	close_store(&s);
+}
+
 static void the_directory_stays_within_its_bytes(void **state)
 {
 	struct store s = {.max_bytes = SMALL};
@@ -269,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_key_keeps_its_segment, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(all_segments_gone_but_the_last_leave_the_position, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(every_hold_is_given_back, prepare, remove_directory),
+		cmocka_unit_test_setup_teardown(what_many_messages_hold_is_let_go_of_in_slices, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(the_directory_stays_within_its_bytes, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(a_bar_holds_up_nothing_but_its_own_segment, prepare, remove_directory),
 		cmocka_unit_test_setup_teardown(an_idle_server_starts_without_a_gap, prepare, remove_directory),
