@@ -15,7 +15,7 @@ static struct keyring *load(const char *file, const char *text, const char *opti
 	if (file)
 		return keyring_load(file, error, size);
 	if (!text) {
-		(void)snprintf(error, size, "no keys: give --%s FILE, or %s in the environment, or try --demo", option, variable);
+		(void)snprintf(error, size, "no keys: give --%s FILE, or %s in the environment", option, variable);
 		return NULL;
 	}
 	ring = keyring_parse(slice_of(text), fault, sizeof fault);

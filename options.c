@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -121,19 +122,22 @@ static const struct option table[] = {
 
 enum { OPTIONS = sizeof table / sizeof table[0] };
 
+static const struct unit {
+	enum kind kind;
+	const char *name;
+	int64_t factor;
+} units[] = {
+	{DURATION, "", SECOND},       {DURATION, "ms", 1},            {DURATION, "s", SECOND},
+	{DURATION, "m", 60 * SECOND}, {DURATION, "h", 3600 * SECOND}, {DURATION, "d", DAY},
+	{SIZE, "", 1},                {SIZE, "K", KILO},              {SIZE, "k", KILO},
+	{SIZE, "M", MEGA},            {SIZE, "G", (int64_t)KILO * MEGA}, {COUNT, "", 1},
+};
+
+enum { UNITS = sizeof units / sizeof units[0] };
+
 /* "15s" in ms, "4M" in bytes, "32". False when it is nothing like that or out of bounds. */
 static bool read_number(const struct option *option, const char *text, int64_t *value)
 {
-	static const struct {
-		enum kind kind;
-		const char *unit;
-		int64_t factor;
-	} units[] = {
-		{DURATION, "", SECOND},      {DURATION, "ms", 1},          {DURATION, "s", SECOND},
-		{DURATION, "m", 60 * SECOND}, {DURATION, "h", 3600 * SECOND}, {DURATION, "d", DAY},
-		{SIZE, "", 1},               {SIZE, "k", KILO},            {SIZE, "K", KILO},
-		{SIZE, "M", MEGA},           {SIZE, "G", (int64_t)KILO * MEGA}, {COUNT, "", 1},
-	};
 	int64_t number = 0;
 	const char *unit = text;
 
@@ -141,8 +145,8 @@ static bool read_number(const struct option *option, const char *text, int64_t *
 		number = number * 10 + (*unit++ - '0');
 	if (unit == text)
 		return false;
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		if (units[i].kind != option->kind || strcmp(units[i].unit, unit) != 0)
+	for (size_t i = 0; i < UNITS; i++) {
+		if (units[i].kind != option->kind || strcmp(units[i].name, unit) != 0)
 			continue;
 		if (number > option->most / units[i].factor || number * units[i].factor < option->least)
 			return false;
@@ -156,12 +160,6 @@ bool options_duration(const char *text, int64_t least, int64_t most, int64_t *ms
 {
 	return read_number(&(struct option){.kind = DURATION, .least = least, .most = most}, text, ms);
 }
-
-static const char *const expected[] = {
-	[DURATION] = "a time such as 500ms, 15s, 5m, 1h or 7d", [SIZE] = "a size such as 64k, 4M or 1G",
-	[COUNT] = "a whole number", [LIST] = "at most 64 of them",
-	[MODE] = "a file mode such as 660",
-};
 
 static bool read_mode(const char *text, int64_t *mode)
 {
@@ -192,6 +190,35 @@ static bool add_words(struct text_list *list, const char *text)
 	return true;
 }
 
+/* A bound as one would write it: in the largest unit that leaves no rest. */
+static const char *write_bound(enum kind kind, int64_t bound, char out[32])
+{
+	const struct unit *unit = NULL;
+
+	for (size_t i = 0; i < UNITS; i++)
+		if (units[i].kind == kind && (!unit || (bound >= units[i].factor && bound % units[i].factor == 0)))
+			unit = &units[i];
+	(void)snprintf(out, 32, "%" PRId64 "%s", unit ? bound / unit->factor : bound, unit ? unit->name : "");
+	return out;
+}
+
+static void say_wrong(const struct option *option, const char *shown, const char *text, char *error, size_t size)
+{
+	static const char *const expected[] = {
+		[DURATION] = "time such as 500ms, 15s, 5m, 1h or 7d", [SIZE] = "size such as 64k, 4M or 1G",
+		[COUNT] = "whole number",
+	};
+	char least[32], most[32];
+
+	if (option->kind == LIST)
+		(void)snprintf(error, size, "%s: more than %d of them", shown, OPTIONS_MAX_LIST);
+	else if (option->kind == MODE)
+		(void)snprintf(error, size, "%s: '%s' is not a file mode such as 660", shown, text);
+	else
+		(void)snprintf(error, size, "%s: '%s' is not a %s, from %s to %s", shown, text, expected[option->kind],
+		               write_bound(option->kind, option->least, least), write_bound(option->kind, option->most, most));
+}
+
 /* Sets one option from its text; `shown` is how the user wrote its name. */
 static bool set(struct options *o, const struct option *option, const char *shown, const char *text, bool words,
                 char *error, size_t size)
@@ -218,8 +245,7 @@ static bool set(struct options *o, const struct option *option, const char *show
 		break;
 	}
 	if (!good)
-		(void)snprintf(error, size, "%s: '%s' is not %s, or out of bounds (see --help)", shown, text,
-		               expected[option->kind]);
+		say_wrong(option, shown, text, error, size);
 	return good;
 }
 

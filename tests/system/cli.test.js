@@ -44,6 +44,14 @@ test('an unknown or malformed option ends with 2 and one line that names it', as
   ]) await complains([option, ...value], secrets, new RegExp(option === '--demo' ? 'stray' : option), 2);
 });
 
+test('what is out of bounds is told them', async () => {
+  for (const [option, value, bounds] of [
+    ['--heartbeat', '0', 'from 10ms to 1d'], ['--retry', '2d', 'from 1ms to 1d'], ['--max-age', '1000d', 'from 0 to 366d'],
+    ['--max-lag', '1k', 'from 16k to 32G'], ['--max-message', '65M', 'from 1 to 64M'], ['--workers', '0', 'from 1 to 64'],
+  ]) await complains([option, value], secrets, new RegExp(`^pushsse: ${option}: '${value}' is not .*, ${bounds}$`, 'm'), 2);
+  await complains(Array(65).fill('--cors-origin=https://site.test'), secrets, /^pushsse: --cors-origin: more than 64 of them$/m, 2);
+});
+
 test('every option has its twin in the environment, and the command line wins', async (t) => {
   const env = { PUSHSSE_HEARTBEAT: '7s', PUSHSSE_MAX_MESSAGE: '1k', PUSHSSE_CORS_ORIGIN: 'https://site.test', PUSHSSE_FIRST_PING: '30s' };
   const byEnv = await serve({ env }, t);
@@ -67,6 +75,7 @@ test('durations take units, bare ones are seconds', async (t) => {
 test('without a secret it does not start, and names the option', async () => {
   await complains(free, { PUSHSSE_API_KEY: KEY }, /--secret-file/, 2);
   await complains(free, { PUSHSSE_API_KEY: KEY, PUSHSSE_SECRET: '' }, /secret/i);
+  await complains(['token', 'anna'], {}, /^pushsse: no keys: give --secret-file FILE, or PUSHSSE_SECRET in the environment$/m);
   await complains([...free, '--secret-file', '/nonexistent/secret'], { PUSHSSE_API_KEY: KEY }, /\/nonexistent\/secret/);
   await complains([...free, '--api-key-file', '/nonexistent/key'], { PUSHSSE_SECRET: SECRET }, /\/nonexistent\/key/);
 });
