@@ -103,6 +103,11 @@ static void begin_anew(struct check *c, struct segment_file *f, size_t len)
 	buffer_add(&c->anew, header, sizeof header);
 }
 
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 /* What a walk through a segment finds. */
 struct findings {
 	uint64_t records, bytes; /* sound */
@@ -195,7 +200,8 @@ static bool check_segment(struct check *c, struct segment_file *f)
 	if (f->size > f->trusted)
 		printf("%s: %llu bytes behind its end were never answered as stored, and do not count\n", name,
 		       (unsigned long long)(f->size - f->trusted));
-	printf("%s: %llu records, %llu bytes\n", name, (unsigned long long)found.records, (unsigned long long)found.bytes);
+	printf("%s: %llu record%s, %llu bytes\n", name, (unsigned long long)found.records, plural(found.records),
+	       (unsigned long long)found.bytes);
 	c->records += found.records;
 	if (!found.faults && f->fault == SEGMENT_SOUND && c->bytes.len >= f->trusted)
 		return true;
@@ -238,8 +244,8 @@ static bool check_all(struct check *c)
 			return false;
 	if (c->list.unfinished)
 		printf("%010lu.segment: was being begun, and holds nothing\n", (unsigned long)c->list.unfinished);
-	printf("%zu segments, %llu records: %s\n", c->list.count, (unsigned long long)c->records,
-	       c->damaged ? "damaged; \"repair\" keeps what is sound" : "sound");
+	printf("%zu segment%s, %llu record%s: %s\n", c->list.count, plural(c->list.count), (unsigned long long)c->records,
+	       plural(c->records), c->damaged ? "damaged; \"repair\" keeps what is sound" : "sound");
 	return true;
 }
 

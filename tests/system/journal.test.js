@@ -372,6 +372,7 @@ test('check and repair of what is no journal end with 2', async () => {
 
 test('a segment of another journal is not taken for one of this', async (t) => {
   const one = await someJournal(t, 1), other = await someJournal(t, 2);
+  assert.match((await check(one.directory)).stdout, /^1 segment, \d+ records: sound$/m);
   cpSync(path.join(other.directory, '0000000002.segment'), path.join(one.directory, '0000000002.segment'));
   const { code, line } = await refusal(one.directory);
   assert.equal(code, 1);
