@@ -486,7 +486,7 @@ function judgeInstant(busy, calm, stuck) {
 		return true;
 	} else {
 		judge("instant", uneven ? "note" : "good", uneven ? "unevenly" : "at once", ["Of " + beats.length + " events, one each " + spell(BEAT) + ", " +
-			(together ? "all but " + together : "each") + " arrived by itself. The stream began " + spell(busy.helloAt - busy.asked) + " after it was asked for.",
+			(together ? together + " arrived together with the one before" : "each arrived by itself") + ". The stream began " + spell(busy.helloAt - busy.asked) + " after it was asked for.",
 			uneven && "Wireless and mobile networks do this; so does a proxy with a short delay. Run it again on a cable."]);
 		return true;
 	}
