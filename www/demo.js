@@ -102,6 +102,7 @@ function showState(e) {
 }
 
 function showError(e) {
+	if (transport === "sse") show("online", "–");
 	if (!e.willRetry) return setState("refused", explain(e.reason) + (e.message ? ": " + e.message : ""));
 	setState("waiting", explain(e.reason, e.status) + " Next attempt in " + (e.delay / 1000).toFixed(1) + " s.");
 }
@@ -116,7 +117,7 @@ function explain(reason, status) {
 		bye: "The server ended this user’s streams",
 		token_missing: "There is no token.",
 		token_invalid: "The token is not this server’s. Open the address that pushsse --demo printed last.",
-		token_expired: "The token has expired. Start pushsse --demo again."
+		token_expired: "The token has expired, or its user was disconnected. Start pushsse --demo again."
 	}[reason] || String(reason || "no reason given");
 }
 

@@ -210,6 +210,21 @@ test('without a good token it says why; with one it goes on', async (t) => {
   await inState(page, 'open');
 });
 
+test('when the user is disconnected the page says why, and that its token is good no more', async (t) => {
+  const server = await demo(t);
+  const page = await show(server, server.url, { expected: /401/ });
+  await inState(page, 'open');
+  await eventually(async () => (await text(page, '#online')) === '1 user, 1 stream', 'one is online');
+  const headers = { authorization: `Bearer ${server.key}`, 'content-type': form };
+  await server.call('api', 'POST', '/disconnect', { headers, body: query({ uid: 'demo', reason: 'a reason' }) });
+  await inState(page, 'refused');
+  assert.match(await text(page, '#detail'), /a reason/);
+  assert.equal(await text(page, '#online'), '–', 'what is not told any more is not shown');
+  await page.reload();
+  await inState(page, 'refused');
+  assert.match(await text(page, '#detail'), /expired, or its user was disconnected/);
+});
+
 test('when the server goes the page says so, and waits', async (t) => {
   const server = await demo(t);
   const page = await show(server, server.url, { expected: /net::ERR_/ });
