@@ -14,8 +14,8 @@ $_SESSION['form'] = $_SESSION['form'] ?? bin2hex(random_bytes(16));
 <p>You are <b id="uid"><?= htmlspecialchars($_SESSION['uid']) ?></b>, <span id="state" role="status">not connected</span>.</p>
 <form>
   <input type="hidden" name="form" value="<?= $_SESSION['form'] ?>">
-  <label>To <input name="to" placeholder="uid, or empty for all"></label>
-  <label>Text <input name="text" required></label>
+  <p><label>To <input name="to" placeholder="uid, or empty for all"></label>
+  <p><label>Text <input name="text" required></label>
   <button>Send</button> <span id="said" role="status"></span>
 </form>
 <ul id="messages" aria-live="polite"></ul>
