@@ -418,5 +418,6 @@ void options_help(void)
 	       "  refused tokens and keys of one address 100, and 5 a second from then on (429)\n"
 	       "  uids and channels of one publish 1000 (400); channels of one token 64, token 8k (401)\n"
 	       "  idempotency keys remembered 1000000, kicked uids 1000000 (507)\n"
+	       "  fields of one body 4096 (400); streams of /stats 16 (503)\n"
 	       "  events of one long-poll's answer 256k (more: true)\n");
 }

@@ -54,6 +54,16 @@ test('the man page has the commands of --help', async () => {
   for (const word of commands.flat()) assert.match(read('pushsse.1'), new RegExp(`^\\.Cm .*\\b${word}\\b`, 'm'), word);
 });
 
+test('--help has the fixed limits of protocol.md, with their answers', async () => {
+  const { stdout } = await pushsse(['--help']);
+  const fixed = stdout.slice(stdout.indexOf('Fixed limits'));
+  const rows = table(read('doc/protocol.md'), '## Limits').filter(([, limit]) => /^[\d.]/.test(limit));
+  assert.ok(rows.length > 8);
+  for (const [what, limit, answer] of rows)
+    for (const told of [...limit.replaceAll(',', '').replaceAll(/ KiB/g, 'k').matchAll(/\d[\d.]*k?/g), ...answer.matchAll(/\b[45]\d\d\b/g)])
+      assert.match(fixed, new RegExp(`(?<![\\d.])${told[0].replace('.', '\\.')}(?![\\dk])`), `${what}: ${told[0]}`);
+});
+
 test('no document names an option that is not there', async () => {
   const known = new Set([...(await helped()).map(({ name }) => name), 'help', 'version']);
   // Options of other programs that are shown with ours, in lines that begin with those.
