@@ -411,6 +411,20 @@ function longestGap(stream) {
 	return Math.max.apply(null, times.slice(1).map(function (at, n) { return at - times[n]; }));
 }
 
+/* How long this page could not run at most, until that is done. */
+async function longestPause(done) {
+	let last = now(), longest = 0;
+	function look() {
+		longest = Math.max(longest, now() - last);
+		last = now();
+	}
+	const watch = setInterval(look, 50);
+	await done;
+	clearInterval(watch);
+	look();
+	return longest;
+}
+
 /* A line of time with a mark for each event sent (about then), and a dot for each as it arrived. */
 function showStrip(stream) {
 	if (!stream.blocks.length) return;
@@ -426,7 +440,7 @@ async function instant() {
 	/* The header has a good position and the query a bad one: hello says which of them it went by. */
 	const busy = listen("&heartbeat=" + BEAT + "&lastEventId=selftest-0", {"Last-Event-ID": cursor});
 	const calm = listen("&heartbeat=" + CALM, {});
-	await until(function () { return busy.ended || pings(busy).length >= BEATS; }, BEAT * BEATS + GRACE);
+	busy.hung = await longestPause(until(function () { return busy.ended || pings(busy).length >= BEATS; }, BEAT * BEATS + GRACE));
 	const ended = busy.ended;
 	busy.gap = longestGap(busy);
 	busy.close();
@@ -475,9 +489,13 @@ function judgeInstant(busy, calm, stuck) {
 		judge("instant", "bad", "held back", ["Within " + spell(BEAT * BEATS + GRACE) + " nothing of a stream arrived" +
 			(busy.hello ? " but its first event" : busy.answered ? " but its head" : ", not even its head") +
 			". A proxy gathers the answer in a buffer before it passes it on, or waits for its end.", "A browser shows messages far too late, or never."], "held");
+	} else if (!others && beats.length >= 4 && together * 2 >= gaps.length && busy.hung > busy.gap / 2) {
+		judge("instant", "note", "page was busy", "This page could not run for " + spell(busy.hung) + ", so what came meanwhile was seen together. " +
+			"Close what keeps this computer busy, and run the test again.");
+		return true;
 	} else if (!others && (together * 2 >= gaps.length || beats.length < 4)) {
-		judge("instant", "bad", "in bursts", ["Events that are sent one by one, each " + spell(BEAT) + ", arrive in bursts: " + beats.length + " of " + BEATS +
-			" arrived in time, " + together + " of them together with the one before. A proxy gathers them in a buffer."], "held");
+		judge("instant", "bad", "in bursts", ["Events that are sent one by one, each " + spell(BEAT) + ", arrive in bursts: " + beats.length +
+			(beats.length < BEATS ? " of " + BEATS + " arrived in time, " : " arrived, ") + together + " of them together with the one before. A proxy gathers them in a buffer."], "held");
 	} else if (behind > (CALM - BEAT) / 2 || (!calm.ended && !pings(calm).length && !messages(calm).length)) {
 		judge("instant", "bad", "one behind", "An event arrives only when the next one is sent. Kaspersky is known for this; so are filters that look into TLS.", "held");
 	} else if (others) {

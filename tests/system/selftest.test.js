@@ -205,6 +205,15 @@ describe('the self-test', { concurrency: 3 }, () => {
     await eventually(async () => (await server.online('selftest')).selftest < 2, 'its streams are closed');
   });
 
+  test('a page that cannot run in between blames no proxy for it', async (t) => {
+    const page = await start(t, `http://${server.public}/selftest`);
+    await page.evaluate(() => setInterval(() => {
+      for (const end = performance.now() + 500; performance.now() < end;);
+    }, 50));
+    const { instant } = await verdicts(page, 'instant');
+    assert.deepEqual([instant.state, instant.value], ['note', 'page was busy'], instant.words);
+  });
+
   test('through nginx as the README has it, with HTTP/2: all good; the report holds no token', async (t) => {
     const page = await start(t, proxied.good);
     const checks = await verdicts(page, null, { instant: 'at once' });
