@@ -325,13 +325,12 @@ static void add_escape(struct buffer *out, unsigned code_point)
 	}
 }
 
-void json_add_string(struct buffer *out, struct slice text)
+void json_add_escaped(struct buffer *out, struct slice text)
 {
 	const unsigned char *at = (const unsigned char *)text.at;
 	size_t done = 0, plain = 0; /* plain: bytes after done that need no escape and are still to be added */
 	unsigned code_point;
 
-	buffer_add(out, "\"", 1);
 	while (done + plain < text.len) {
 		size_t len = to_escape(at + done + plain, text.len - done - plain, &code_point);
 
@@ -346,5 +345,11 @@ void json_add_string(struct buffer *out, struct slice text)
 	}
 	if (plain != 0)
 		buffer_add(out, at + done, plain);
+}
+
+void json_add_string(struct buffer *out, struct slice text)
+{
+	buffer_add(out, "\"", 1);
+	json_add_escaped(out, text);
 	buffer_add(out, "\"", 1);
 }

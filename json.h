@@ -53,5 +53,7 @@ bool json_open_value(struct json *j, const struct json_value *v);
 
 /* Appends text as a JSON string with its quotes; text is UTF-8. Also escapes DEL, U+2028, U+2029 and '<'. */
 void json_add_string(struct buffer *out, struct slice text);
+/* The same, without its quotes: a part of a string. */
+void json_add_escaped(struct buffer *out, struct slice text);
 
 #endif

@@ -156,18 +156,6 @@ static bool take_field(struct slice *rest, const char *name, struct slice *value
 	return true;
 }
 
-/* Appends the inside of a JSON string: what json_add_string() writes, less its quotes. */
-static void add_string_inside(struct buffer *out, struct slice text)
-{
-	size_t start = out->len;
-
-	json_add_string(out, text);
-	if (out->failed)
-		return;
-	memmove(out->at + start, out->at + start + 1, out->len - start - 2);
-	out->len -= 2;
-}
-
 void sse_add_json(struct buffer *out, struct slice block)
 {
 	struct slice value = {NULL, 0};
@@ -183,7 +171,7 @@ void sse_add_json(struct buffer *out, struct slice block)
 	for (bool first = true; take_field(&block, DATA, &value); first = false) {
 		if (!first)
 			buffer_add_text(out, "\\n");
-		add_string_inside(out, value);
+		json_add_escaped(out, value);
 	}
 	buffer_add_text(out, "\"}");
 }
