@@ -18,7 +18,7 @@ enum {
 	RECEIVE_MAX = 256 * 1024,
 	SEND_BUFFER = 256 * 1024,  /* bytes of a stream's socket; the system may double it */
 	VISIT_REQUESTS = 16,       /* requests of one connection before the others have their turn, */
-	VISIT_BYTES = 64 * 1024,   /* ... or so many bytes of answers and no more than the one that exceeds it */
+	VISIT_BYTES = 64 * 1024,   /* ... or so many bytes of answers */
 	DISCARD_MS = 2000          /* for which a refused client may go on sending before it is cut */
 };
 
@@ -353,11 +353,12 @@ static void finish_answer(struct conn *c)
 	}
 }
 
-/* Sends what is left of the answer. */
+/* Sends what is left of the answer, as much of it as a visit may: for the rest it is looked at again. */
 static void flush(struct conn *c)
 {
 	struct exchange *x = c->exchange;
-	ssize_t n = conn_send(c, &(struct iovec){x->out.at + x->sent, x->out.len - x->sent}, 1);
+	size_t left = x->out.len - x->sent;
+	ssize_t n = conn_send(c, &(struct iovec){x->out.at + x->sent, left < VISIT_BYTES ? left : VISIT_BYTES}, 1);
 
 	if (n < 0) {
 		conn_close(c);

@@ -88,17 +88,24 @@ static int come(struct world *w)
 	return w->client[w->clients++] = pair[1];
 }
 
-/* One that has asked for a target with a token of a uid, and was looked at. */
-static int ask(struct world *w, const char *path, const char *uid, const char *more)
+/* Asks for a target with a token of a uid. */
+static void ask_over(struct world *w, int client, const char *path, const char *uid, const char *more)
 {
 	struct buffer request = {0};
-	int client = come(w);
 
 	buffer_printf(&request, "GET %s?token=", path);
 	token_sign(&request, w->worker.secrets, slice_of(uid), NULL, 0, clock_today(), 3600000);
 	buffer_printf(&request, "%s HTTP/1.1\r\nHost: test\r\n\r\n", more);
 	assert_int_equal(send(client, request.at, request.len, 0), (ssize_t)request.len);
 	buffer_free(&request);
+}
+
+/* The same by a new client, which is looked at. */
+static int ask(struct world *w, const char *path, const char *uid, const char *more)
+{
+	int client = come(w);
+
+	ask_over(w, client, path, uid, more);
 	turn(w, false);
 	return client;
 }
@@ -263,6 +270,8 @@ static void cools_the_still_ones_of_many(void **state)
 	assert_non_null(strstr(received(slow), "HTTP/1.1 408 "));
 	assert_int_equal(worker_in_state(&w->worker, CONN_DISCARDING), 1);
 	assert_int_equal(worker_in_state(&w->worker, CONN_READING), 1); /* the one that has talked may be idle */
+	while (w->worker.closed)
+		turn(w, false);
 	assert_int_equal(atomic_load(&w->worker.connections), 2);
 }
 
@@ -290,6 +299,27 @@ static void hears_out_one_that_was_still(void **state)
 	assert_non_null(strstr(received(talks), "HTTP/1.1 200 OK\r\n"));
 }
 
+/* However much a client would take at once, others have their turn between its slices. */
+static void sends_a_long_answer_in_slices(void **state)
+{
+	static char data[200 * 1024 + 1];
+	struct world *w = *state;
+	const _Atomic uint64_t *sent = &w->worker.counters.count[COUNT_BYTES];
+	int client, size = 4 * (int)sizeof data;
+	size_t all = 0;
+
+	memset(data, 'x', sizeof data - 1);
+	publish(w, slice_of(data));
+	client = come(w);
+	assert_int_equal(setsockopt(w->worker.hot.conn[w->worker.fixed]->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+	ask_over(w, client, "/poll", "u", "&lastEventId=earliest&wait=0");
+	for (uint64_t before = 0; all < sizeof data; before = atomic_load(sent)) {
+		turn(w, false);
+		assert_in_range(atomic_load(sent) - before, 1, 64 * 1024);
+		all += strlen(received(client));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(counts_what_is_sent_on_behind_a_parked_poll, open_world, close_world),
 		cmocka_unit_test_setup_teardown(gives_a_ping_that_is_not_taken_its_time, open_world, close_world),
+		cmocka_unit_test_setup_teardown(sends_a_long_answer_in_slices, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
 	};
 
