@@ -12,7 +12,7 @@
 #include "worker.h"
 
 enum {
-	ACCEPT_BATCH = 64,     /* connections accepted in one turn */
+	ACCEPT_BATCH = 16,     /* connections accepted in one turn */
 	ACCEPT_PAUSE_MS = 100  /* when there are no descriptors or no memory */
 };
 

@@ -17,7 +17,7 @@ enum {
 	RECEIVE_MIN = 2048,        /* bytes of room for one recv(), when nothing says that more will come */
 	RECEIVE_MAX = 256 * 1024,
 	SEND_BUFFER = 256 * 1024,  /* bytes of a stream's socket; the system may double it */
-	VISIT_REQUESTS = 16,       /* requests of one connection before the others have their turn, */
+	VISIT_REQUESTS = 4,        /* requests of one connection before the others have their turn, */
 	VISIT_BYTES = 64 * 1024,   /* ... or so many bytes of answers */
 	DISCARD_MS = 2000          /* for which a refused client may go on sending before it is cut */
 };

@@ -123,17 +123,32 @@ static struct conn *take_first(struct worker *w, enum ready which)
 	return c;
 }
 
-/* Visits at most so many of a queue. True when nobody is left in it. */
-static bool visit(struct worker *w, enum ready which, int most)
+static void visit(struct conn *c)
+{
+	if (c->reader.inbox)
+		stream_visit(c);
+	else
+		conn_serve(c); /* a poll whose time was up before its turn came: it may have more requests */
+}
+
+/* Visits a slice of a queue. True when nobody is left in it. */
+static bool visit_slice(struct worker *w, enum ready which)
 {
 	struct conn *c;
 
-	while (most-- > 0 && (c = take_first(w, which)))
-		if (c->reader.inbox)
-			stream_visit(c);
-		else
-			conn_serve(c); /* a poll whose time was up before its turn came: it may have more requests */
+	for (int left = WORKER_FANOUT; left > 0 && (c = take_first(w, which)); left--)
+		visit(c);
 	return !w->ready[which].first;
+}
+
+/* As many of a queue as there is time for, but one at least: so a flood of them holds up neither streams nor publishers. */
+static void serve_for(struct worker *w, enum ready which, void (*serve)(struct conn *), int64_t us)
+{
+	struct conn *c = take_first(w, which);
+	int64_t until = c ? clock_microseconds() + us : 0;
+
+	for (; c; c = clock_microseconds() < until ? take_first(w, which) : NULL)
+		serve(c);
 }
 
 /* Visits the readers that have something, a slice of them: between two slices the hot set has its turn. */
@@ -145,11 +160,11 @@ static void visit_ready(struct worker *w)
 	hub_take(hub, &w->inbox, URGENT, ready_urgent);
 	if (!w->ready[READY_FANOUT].first)
 		hub_take(hub, &w->inbox, FANOUT, ready_fanout);
-	if (visit(w, READY_URGENT, WORKER_FANOUT))
+	if (visit_slice(w, READY_URGENT))
 		(void)hub_round_done(hub, &w->inbox, URGENT);
-	if (visit(w, READY_FANOUT, WORKER_FANOUT) && (since = hub_round_done(hub, &w->inbox, FANOUT)))
+	if (visit_slice(w, READY_FANOUT) && (since = hub_round_done(hub, &w->inbox, FANOUT)))
 		count_fanout(&w->counters, clock_microseconds() - since);
-	(void)visit(w, READY_REPLAY, WORKER_REPLAYS);
+	serve_for(w, READY_REPLAY, visit, WORKER_REPLAYS_US);
 }
 
 /* ---- the hot set */
@@ -210,23 +225,13 @@ static void serve_first(struct worker *w)
 	}
 }
 
-/* As many as there is time for in a turn, but one at least: so a flood of them holds up neither streams nor publishers. */
-static void serve_requests(struct worker *w)
-{
-	struct conn *c = take_first(w, READY_REQUESTS);
-	int64_t until = c ? clock_microseconds() + WORKER_REQUESTS_US + (int64_t)w->hot.count / WORKER_POLLED_IN_US : 0;
-
-	for (; c; c = clock_microseconds() < until ? take_first(w, READY_REQUESTS) : NULL)
-		conn_serve(c);
-}
-
 static void serve_hot(struct worker *w)
 {
 	for (size_t i = w->fixed; i < w->hot.count; i++)
 		if (w->hot.poll[i].revents)
 			worker_ready_again(w, w->hot.conn[i]);
 	serve_first(w);
-	serve_requests(w);
+	serve_for(w, READY_REQUESTS, conn_serve, WORKER_REQUESTS_US + (int64_t)w->hot.count / WORKER_POLLED_IN_US);
 	for (size_t i = 1; i < w->fixed; i++)
 		if (w->hot.poll[i].revents)
 			acceptor_accept(w, (enum listener_kind)(i - 1));

@@ -23,8 +23,8 @@ enum {
 	WORKER_TICK_MS = 50,         /* between two slices of the walks */
 	WORKER_REQUESTS_US = 250,    /* of a turn for requests of the public listener, */
 	WORKER_POLLED_IN_US = 2,     /* ... and a us more for so many hot ones, as poll() takes longer too then */
-	WORKER_REPLAYS = 16,         /* of those with a long replay, in a turn */
-	WORKER_REAPED = 64,          /* of those that are closed, in a turn */
+	WORKER_REPLAYS_US = 250,     /* of a turn for those with a long replay */
+	WORKER_REAPED = 16,          /* of those that are closed, in a turn */
 	WORKER_HOT = 256,            /* up to so many hot ones, none is cooled */
 	WORKER_STILL_MS = 100,       /* after which one that is still may be */
 	WORKER_FANOUT = 256          /* readers visited before the hot set is looked at again */
