@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +15,11 @@
 #include "../../token.h"
 #include "../../worker.h"
 
-enum { POLLS = WORKER_FANOUT + 40, STRANGERS = WORKER_HOT + 100, CLIENTS = STRANGERS, ANSWER = 64 * 1024 };
+enum {
+	POLLS = WORKER_FANOUT + 40, STRANGERS = WORKER_HOT + 100, CLIENTS = STRANGERS, ANSWER = 64 * 1024,
+	STREAMS = SWEEP_SLICE + 150 /* of which one of STAYS stays */, STAYS = 8, MOST = 2000,
+	STALL = 5000 /* ms that the machine may stand still; less than --request-timeout */
+};
 
 static const char secret[] = "the secret of the server that is tested";
 
@@ -31,7 +36,7 @@ static int open_world(void **state)
 	static char *arguments[] = {"pushsse", "--secret-file", "-", "--api-open"};
 	static const unsigned char seed[32] = {1};
 	struct hub_limits limits = {.history_ttl = 3600000, .history_count = 100, .history_bytes = 1 << 20,
-	                            .max_lag = 4 << 20, .max_streams = 1000, .max_streams_per_uid = 1000};
+	                            .max_lag = 4 << 20, .max_streams = MOST, .max_streams_per_uid = MOST};
 	struct world *w = test_calloc(1, sizeof *w);
 	const char *uid;
 	char error[256];
@@ -39,8 +44,8 @@ static int open_world(void **state)
 	if (options_read(&w->options, sizeof arguments / sizeof arguments[0], arguments, &uid, error, sizeof error) != OPTIONS_SERVE)
 		return -1;
 	w->server = (struct server){.options = &w->options, .hub = hub_open(&limits, seed), .workers = 1, .worker = &w->worker,
-	                            .logger = logger_open(LOG_ERROR, LOG_TEXT), .listener = {-1, -1}, .max_connections = 1000,
-	                            .peers = peers_open(1000, 1000, (const uint64_t[]){1, 2}, NULL),
+	                            .logger = logger_open(LOG_ERROR, LOG_TEXT), .listener = {-1, -1}, .max_connections = MOST,
+	                            .peers = peers_open(MOST, MOST, (const uint64_t[]){1, 2}, NULL),
 	                            .started = clock_monotonic()};
 	*state = w;
 	if (!w->server.hub || !w->server.logger || !w->server.peers || !worker_open(&w->worker, &w->server, 0))
@@ -256,9 +261,10 @@ static void cools_the_still_ones_of_many(void **state)
 	slow = come(w);
 	talks = come(w);
 	say(slow, "GET /healthz HTTP/1.1\r\n");
-	turn(w, true);
+	turn(w, false);
+	let_pass(w, -STALL); /* however long this took: */
 	assert_int_equal(w->worker.cool.count, 0); /* just come */
-	let_pass(w, WORKER_STILL_MS);
+	let_pass(w, STALL + WORKER_STILL_MS);
 	assert_true(w->worker.hot.count <= WORKER_HOT);
 	assert_int_equal(w->worker.cool.count, w->worker.fixed + STRANGERS - w->worker.hot.count);
 
@@ -320,11 +326,36 @@ static void sends_a_long_answer_in_slices(void **state)
 	}
 }
 
+/* With so many, a round takes SWEEP_LEAVE_ROUND_MS; but not while many are found to have left: those would pile up. */
+static void finds_at_once_many_that_have_left(void **state)
+{
+	struct world *w = *state;
+	struct rlimit files;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	w->options.first_ping = w->options.heartbeat = INT64_MAX; /* which would find them as well */
+	for (int i = 0; i < STREAMS; i++) {
+		(void)ask(w, "/events", "u", "");
+		if (i % STAYS)
+			(void)close(w->client[--w->clients]);
+	}
+	assert_int_equal(worker_in_state(&w->worker, CONN_STREAMING), STREAMS);
+	for (int ticks = 0; ticks < 2; ticks++) {
+		turn(w, true);
+		while (sweep_is_due(&w->worker.sweep))
+			turn(w, false);
+	}
+	assert_int_equal(worker_in_state(&w->worker, CONN_STREAMING), w->clients);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(cools_the_still_ones_of_many, open_world, close_world),
 		cmocka_unit_test_setup_teardown(hears_out_one_that_was_still, open_world, close_world),
+		cmocka_unit_test_setup_teardown(finds_at_once_many_that_have_left, open_world, close_world),
 		cmocka_unit_test_setup_teardown(answers_polls_once_whose_time_is_up_before_their_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(counts_what_is_sent_on_behind_a_parked_poll, open_world, close_world),
 		cmocka_unit_test_setup_teardown(gives_a_ping_that_is_not_taken_its_time, open_world, close_world),
