@@ -556,8 +556,9 @@ async function stayOpen(step) {
 	for (let looked = 0, heard = 0; !result.how; await sleep(50)) {
 		for (; looked < stream.blocks.length; looked++) {
 			const block = stream.blocks[looked];
-			if (heard) result.survived = Math.max(result.survived, Math.min(ms, block.at - heard)); /* what is more is lateness */
+			const silent = Math.min(ms, block.at - heard); /* what is more is lateness */
 			if (block.event === "pushsse.ping") result.how = "survived";
+			if (heard) result.survived = Math.max(result.survived, result.how ? ms : silent); /* pushsse says nothing for ms, then a ping */
 			heard = block.at;
 		}
 		if (result.how) break;

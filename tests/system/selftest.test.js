@@ -118,24 +118,27 @@ async function screenshot(page, name) {
   }
 }
 
+const said = async (page) => Object.fromEntries(await page.locator('#checks > li').evaluateAll((items) => items.map((item) => [item.id, {
+  state: item.dataset.state,
+  value: item.querySelector('.value').textContent,
+  words: item.querySelector('.words').innerText,
+  fix: item.querySelector('.fix')?.textContent ?? '',
+  first: item.querySelector('.fix dt')?.textContent ?? '',
+}])));
+
 // Waits for the end of the test, or for one verdict, and answers with what it says: {id: {state, value, words, fix}}.
-// `instant`: how bytes do arrive. On a busy machine a browser may say otherwise: then it is run again.
-async function verdicts(page, id = null, { instant } = {}) {
+// `instant`: how bytes do arrive; `exact`: whether times that the page has measured are those that they were. On a busy machine a
+// browser may say otherwise: then it is run again.
+async function verdicts(page, id = null, { instant, exact = () => true } = {}) {
   const given = id && page.locator(`#${id}:not([data-state=waiting], [data-state=running])`);
   for (let again = 0; ; again++) {
     await eventually(async () => (given && (await given.count())) || page.isVisible('#again'), `the verdict on ${id ?? 'everything'}`);
-    const said = await page.textContent('#instant .value');
-    const late = said === 'unevenly' || /^Of \d events/.test(await page.textContent('#instant .words')) || (instant && said !== instant);
-    if (again === 3 || !late) break;
+    const checks = await said(page);
+    const { value, words } = checks.instant;
+    const late = value === 'unevenly' || /^Of \d events/.test(words) || (instant && value !== instant) || !exact(checks);
+    if (again === 3 || !late) return checks;
     await page.click('#again');
   }
-  return Object.fromEntries(await page.locator('#checks > li').evaluateAll((items) => items.map((item) => [item.id, {
-    state: item.dataset.state,
-    value: item.querySelector('.value').textContent,
-    words: item.querySelector('.words').innerText,
-    fix: item.querySelector('.fix')?.textContent ?? '',
-    first: item.querySelector('.fix dt')?.textContent ?? '',
-  }])));
 }
 
 // Waits until these are measured, or are not, since something was wrong before.
@@ -152,7 +155,7 @@ async function oddProxy(t, pass, headers = {}, to = server) {
     const upstream = http.request({ host, port, path: request.url, headers: request.headers }, (from) => {
       answer.writeHead(from.statusCode, { ...from.headers, ...headers });
       answer.flushHeaders();
-      if (from.headers['content-type'] === 'text/event-stream') pass(from, answer);
+      if (from.headers['content-type'] === 'text/event-stream') pass(from, answer, new URL(request.url, `http://${to.public}`));
       else from.pipe(answer);
     });
     upstream.on('error', () => answer.destroy());
@@ -196,8 +199,8 @@ describe('the self-test', { concurrency: 3 }, () => {
     assert.match(checks.version.value, /^HTTP\/1\.1$/);
     assert.match(checks.version.words, /six connections/);
     assert.match(checks.version.fix, /http2/);
-    assert.match(checks.instant.words, /Of 12 events, one each 100 ms/);
-    assert.match(checks.silence.value, /^over 2\.[56] s$/);
+    assert.match(checks.instant.words, /Of 1\d events, one each 100 ms/);
+    assert.match(checks.silence.value, /^over 2\.6 s$/);
     assert.match(checks.silence.words, /--heartbeat is 300 ms/);
     assert.match(checks.reach.words, /No proxy names itself/);
     assert.match(checks.poll.words, /held for all the 2 s.*\n.*kept open/s);
@@ -222,7 +225,7 @@ describe('the self-test', { concurrency: 3 }, () => {
     assert.match(checks.reach.words, /Server: nginx/);
     assert.match(await page.textContent('#summary'), /^All good/);
     const report = await page.inputValue('#report');
-    assert.match(report, /\[good\] The longest silence that survives: over 2\.[56] s/);
+    assert.match(report, /\[good\] The longest silence that survives: over 2\.6 s/);
     assert.doesNotMatch(report, /eyJ/);
     await screenshot(page, 'good-wide');
     await page.setViewportSize({ width: 390, height: 800 });
@@ -255,11 +258,14 @@ describe('the self-test', { concurrency: 3 }, () => {
   ])
     test(`a proxy that cuts after 1 s of silence is found; with a heartbeat of ${heartbeat} that is ${state}`, async (t) => {
       const page = await start(t, proxied[name], { expected: /ERR_|status of 504/ });
-      const checks = await verdicts(page, null, { instant: 'at once' });
+      const exact = ({ silence }) => {
+        const [, number, unit] = /A stream is cut after ([\d.]+) (m?s) of silence/.exec(silence.words) ?? [];
+        const limit = Number(number) * (unit === 's' ? 1000 : 1);
+        return limit > 700 && limit < 1300;
+      };
+      const checks = await verdicts(page, null, { instant: 'at once', exact });
       assert.equal(checks.silence.state, state, checks.silence.words);
-      const [, limit, unit] = /A stream is cut after ([\d.]+) (m?s) of silence/.exec(checks.silence.words);
-      const ms = Number(limit) * (unit === 's' ? 1000 : 1);
-      assert.ok(ms > 700 && ms < 1300, `${ms} ms: what a busy machine adds is less`);
+      assert.ok(exact(checks), checks.silence.words);
       assert.ok(checks.silence.words.includes(`--heartbeat is ${heartbeat}`));
       assert.match(checks.silence.words, words);
       const steps = await page.locator('.steps div').evaluateAll((all) => all.map((step) => step.dataset.state));
@@ -312,12 +318,12 @@ describe('the self-test', { concurrency: 3 }, () => {
   });
 
   test('a way that dies in silence, without a word, is found', async (t) => {
-    const url = await oddProxy(t, (from, answer) => {
-      let heard = Date.now();
-      from.on('data', (bytes) => {
-        if (Date.now() - heard < 2400) answer.write(bytes);
-        else from.removeAllListeners('data').resume();
-        heard = Date.now();
+    const url = await oddProxy(t, (from, answer, { searchParams }) => { // to it, what is to be silent for more than 2.4 s is dead
+      const dead = searchParams.get('heartbeat') > 2400;
+      from.once('data', (hello) => {
+        answer.write(hello);
+        if (dead) from.resume();
+        else from.pipe(answer);
       });
     });
     const checks = await verdicts(await start(t, url), 'silence', { instant: 'at once' });
@@ -364,7 +370,7 @@ describe('the self-test', { concurrency: 3 }, () => {
     await server.publish({ content: 'id: 9\n\nevent: pushsse.ping\ndata: <img>' });
     const checks = await verdicts(page, null, { instant: 'at once' });
     assert.deepEqual(statesOf(checks), { ...allGood, version: 'note' });
-    assert.match(checks.silence.value, /^over 2\.[56] s$/);
+    assert.match(checks.silence.value, /^over 2\.6 s$/);
     assert.ok(!(await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }]))).includes('eyJ'));
   });
 
