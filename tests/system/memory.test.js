@@ -24,10 +24,13 @@ test('half a head from many clients takes half the memory: streams go on, publis
   const server = await serve({ args: small }, t);
   const stream = await server.stream('there');
   const wires = await fill(server, 'public', `GET /events?token=${'x'.repeat(5000)}`, 1000);
-  assert.ok(wires.length < 150, `${wires.length} connections`);
-  const { requestBytes, limits } = await stats(server);
-  assert.ok(requestBytes > 0.4 * MEGA && requestBytes < 0.6 * MEGA, `${requestBytes}`);
-  assert.equal(limits.requestBytes, MEGA);
+  assert.ok(wires.length < 1000, 'somebody is turned away');
+  await eventually(() => wires.filter(({ ended, bytes }) => !ended && !bytes.length).length < 150, 'and all but so many');
+  await eventually(async () => {
+    const { requestBytes } = await stats(server);
+    return requestBytes > 0.4 * MEGA && requestBytes < 0.6 * MEGA;
+  }, 'half of it is taken');
+  assert.equal((await stats(server)).limits.requestBytes, MEGA);
   assert.equal((await server.publish({ to: 'there', content: 'x'.repeat(50_000) })).streams, 1);
   assert.equal((await stream.next()).data.length, 50_000);
   assert.equal((await server.get('/healthz', {}, 'api')).status, 200);
