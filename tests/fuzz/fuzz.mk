@@ -1,6 +1,6 @@
 # fuzz.mk: make fuzz. fuzz-targets are the programs alone, built as CC and CFLAGS say.
 
-SECONDS = 60
+SECONDS ?= 60
 FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SERVER = fuzz_server client model main
 FUZZ_WRAPPED = setsockopt clock_monotonic clock_microseconds clock_today

@@ -1,7 +1,7 @@
 # trials.mk: what takes the whole server minutes: make crashtest, faults, soak.
 
-ROUNDS = 1000
-MINUTES = 10
+ROUNDS ?= 1000
+MINUTES ?= 10
 # What tests/system/each.c stands before, and the server behind it.
 WRAPPED = $(shell sed -n 's/^REAL.[^,]*, \([a-z_]*\),.*/\1/p; s/^int __wrap_\([a-z]*\)..*;/\1/p' tests/system/each.c)
 FAULTY_CFLAGS = -O1 -g -std=c11 -D_POSIX_C_SOURCE=200809L -fno-omit-frame-pointer -fsanitize=address,undefined \
