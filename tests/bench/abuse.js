@@ -5,7 +5,8 @@
 // The server's one worker has a core, and the generator another one with the attacker, which runs only when nothing else would:
 // what the attacker takes must not be what the generator waits for. Eight connections publish, so that what one answer takes
 // does not hold up the publishes after it. Quiet and abused are measured by turns on one server, ROUNDS times (3) each; the ratio
-// is that of the medians.
+// is that of the medians. By turns with these, another server is attacked, which runs on the same core when nothing else would:
+// "beside" is what the machine alone does to messages.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -30,11 +31,11 @@ async function measure(server, settle = '200') {
   return Object.fromEntries(stdout.trim().split(/\s+/).map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]));
 }
 
-// The streams are there before the attack begins: during one, the server may turn others away.
-async function attacked(name, server) {
+// The streams are there before the attack on one of the servers begins: during one, it may turn others away.
+async function attacked(name, server, victim = server) {
   const measuring = measure(server, SETTLE);
   await eventually(async () => (await server.apiCall('GET', '/stats')).json.streams >= Number(STREAMS), 'streams');
-  const attacker = spawn('taskset', ['-c', '1', 'chrt', '-i', '0', process.execPath, here('../system/attacks.js'), name, server.public, server.api],
+  const attacker = spawn('taskset', ['-c', '1', 'chrt', '-i', '0', process.execPath, here('../system/attacks.js'), name, victim.public, victim.api],
     { env: cleanEnv, stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     return await measuring;
@@ -45,24 +46,27 @@ async function attacked(name, server) {
 }
 
 async function row(name) {
-  const server = await new Server({ args: ['--workers', '1'], wrapper: ['taskset', '-c', '0'], logged: false }).ready();
+  const begin = (...idle) => new Server({ args: ['--workers', '1'], wrapper: ['taskset', '-c', '0', ...idle], logged: false }).ready();
+  const [server, bystander] = await Promise.all([begin(), begin('chrt', '-i', '0')]);
   const quiet = [];
   const abused = [];
+  const beside = [];
   for (let i = 0; i < Number(ROUNDS); i++) {
     quiet.push((await measure(server)).p99_us);
     abused.push((await attacked(name, server)).p99_us);
+    beside.push((await attacked(name, server, bystander)).p99_us);
   }
   const peak = parseInt(server.status('VmHWM'), 10) / 1024;
   const bound = (await server.apiCall('GET', '/stats')).json.limits.memory / MEGA;
-  await server.stop();
-  const [before, during] = [median(quiet), median(abused)];
+  await Promise.all([server.stop(), bystander.stop()]);
+  const [before, during, machine] = [quiet, abused, beside].map(median);
   const kept = during <= LIMIT * before && peak < bound;
-  return [name.padEnd(42), before, during, (during / before).toFixed(2), peak.toFixed(1), bound.toFixed(0), kept ? 'kept' : 'MISSED'];
+  return [name.padEnd(42), before, during, (during / before).toFixed(2), machine, peak.toFixed(1), bound.toFixed(0), kept ? 'kept' : 'MISSED'];
 }
 
 const print = (cells) => console.log(cells.map((cell, i) => (i ? String(cell).padStart(9) : cell)).join(' '));
 
 console.log(`# ${STREAMS} streams, ${RATE} publishes a second to single uids, ${SECONDS} s, medians of ${ROUNDS}; at most ${LIMIT} times the quiet p99`);
-print(['attack'.padEnd(42), 'quiet us', 'p99 us', 'ratio', 'peak MB', 'bound MB', '']);
+print(['attack'.padEnd(42), 'quiet us', 'p99 us', 'ratio', 'beside us', 'peak MB', 'bound MB', '']);
 for (const name of Object.keys(attacks).filter((one) => one.includes(KIND))) print(await row(name));
 process.exit(0);
