@@ -79,11 +79,12 @@ export function polyfilled(engine, open) {
     test('it stays while there are heartbeats, and leaves a server that is silent', async (t) => {
       const server = await serve({ args: quick }, t);
       const options = { lacks: [], url: '/events', headers: { Authorization: `Bearer ${token('42')}` }, heartbeatTimeout: 1000 };
-      const { look, until, streams } = await listen(t, open, server, options);
-      await until((kept) => ofType(kept, 'pushsse.ping').length > 3, 'longer than its timeout');
-      assert.equal(streams().length, 1);
+      const { look, until } = await listen(t, open, server, options);
+      const ofLast = ({ events }) => events.slice(events.findLastIndex(({ type }) => type === 'pushsse.hello'));
+      await until((kept) => ofLast(kept).length > 4, 'one stream, longer than its timeout'); // a busy browser may leave some
+      const { errors: { length: left } } = await look();
       server.child.kill('SIGSTOP');
-      await until(({ errors }) => errors.length, 'it leaves').finally(() => server.child.kill('SIGCONT'));
+      await until(({ errors }) => errors.length > left, 'it leaves').finally(() => server.child.kill('SIGCONT'));
       for (const content of numbers(5)) await server.publish({ to: '42', content });
       await until((kept) => ofType(kept, 'message').length >= 5, 'all of them');
       const kept = await look();
