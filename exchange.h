@@ -33,6 +33,8 @@ struct exchange {
 	struct publishing publishing;
 	void (*settle)(struct conn *c); /* answers when publishing is done */
 	atomic_bool published;       /* publishing is done: its result is there */
+	bool waits;                  /* ... but for the readers, until hub_calms() is no longer: */
+	unsigned calms;
 	size_t charged;              /* bytes that were counted for it */
 };
 

@@ -247,6 +247,17 @@ void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (
 	walk(taken, inbox->context, ready);
 }
 
+/*
+ * How many messages may be behind. Those who waited for calm publish again all at once: with what they send it is to be
+ * one visit's worth still, or it would take two rounds to arrive. A publish to a uid is visited in its own turn.
+ */
+static unsigned messages_within_a_visit(const struct hub *hub, int urgency)
+{
+	unsigned waited = urgency == FANOUT ? atomic_load(&hub->waited) : 0;
+
+	return waited < GATHER_MAX_BLOCKS ? GATHER_MAX_BLOCKS - waited : 0;
+}
+
 bool hub_is_congested(const struct hub *hub)
 {
 	uint64_t most = hub->limits.max_lag / 2 < GATHER_MAX_BYTES ? hub->limits.max_lag / 2 : GATHER_MAX_BYTES;
@@ -257,7 +268,7 @@ bool hub_is_congested(const struct hub *hub)
 		for (int u = 0; u < URGENCIES; u++) {
 			const struct backlog *b = &hub->inbox[i]->backlog[u];
 
-			if (atomic_load(&b->bytes) > most || atomic_load(&b->messages) > GATHER_MAX_BLOCKS)
+			if (atomic_load(&b->bytes) > most || atomic_load(&b->messages) > messages_within_a_visit(hub, u))
 				return true;
 		}
 	}
@@ -281,15 +292,27 @@ void hub_wake_all(const struct hub *hub)
 
 static void announce_calm(struct hub *hub)
 {
-	if (atomic_load(&hub->awaiting_calm) && !hub_is_congested(hub) && atomic_exchange(&hub->awaiting_calm, false))
-		hub_wake_all(hub);
+	if (!atomic_load(&hub->awaiting_calm) || hub_is_congested(hub) || !atomic_exchange(&hub->awaiting_calm, false))
+		return;
+	atomic_store(&hub->waited, atomic_exchange(&hub->waiting, 0));
+	atomic_fetch_add(&hub->calms, 1);
+	hub_wake_all(hub);
 }
 
 /* Asks first, then looks: either the one who asks or the worker that ends the last round sees both. */
-void hub_await_calm(struct hub *hub)
+unsigned hub_await_calm(struct hub *hub)
 {
+	unsigned calms = hub_calms(hub);
+
+	atomic_fetch_add(&hub->waiting, 1);
 	atomic_store(&hub->awaiting_calm, true);
 	announce_calm(hub);
+	return calms;
+}
+
+unsigned hub_calms(const struct hub *hub)
+{
+	return atomic_load(&hub->calms);
 }
 
 void hub_press(struct hub *hub, struct inbox *inbox, bool presses)

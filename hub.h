@@ -143,12 +143,16 @@ void hub_publish(struct hub *hub, const struct publication *p, int64_t now, stru
 void hub_flush(struct hub *hub);
 /*
  * Do publishers have to wait? They do while there are readers that read and press (hub_press), and while readers that
- * are not blocked are behind by more than half of max_lag, or by more than one visit gives them: waiting
- * sooner costs no throughput, and keeps the time to arrive within some two rounds.
+ * are not blocked are behind by more than half of max_lag, or by more than one visit gives them, what those who
+ * waited will send next included: waiting sooner costs no throughput, and a message arrives within some one round.
  */
 bool hub_is_congested(const struct hub *hub);
-/* Asks that all workers be woken when that ends: at once, when it has ended already. */
-void hub_await_calm(struct hub *hub);
+/*
+ * For a publisher that has to wait, once: asks that all workers be woken when that ends, at once, when it has ended
+ * already. It has when hub_calms() differs from the answer: whoever waited then is done, whatever has come since.
+ */
+unsigned hub_await_calm(struct hub *hub);
+unsigned hub_calms(const struct hub *hub);
 
 /* ---- who is there */
 

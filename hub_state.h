@@ -57,6 +57,8 @@ struct hub {
 	size_t swept;                     /* bucket at which the next sweep begins */
 	_Atomic uint32_t users, streams, lingers; /* uids that are there; readers; pollers between two polls */
 	atomic_bool awaiting_calm;
+	atomic_uint calms;                /* times that those who awaited it were woken */
+	atomic_uint waiting, waited;      /* publishers: for the next of them; for the last one */
 	struct inbox *inbox[HUB_MAX_INBOXES];
 	unsigned inboxes;
 };

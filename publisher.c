@@ -200,12 +200,15 @@ enum refusal api_failure(enum hub_result result)
 /* It is done, and readers are not too far behind. When only they are, the worker will be woken. */
 static bool may_answer(struct conn *c)
 {
-	if (!atomic_load(&c->exchange->published))
+	struct exchange *x = c->exchange;
+
+	if (!atomic_load(&x->published))
 		return false;
-	if (!hub_is_congested(hub_of(c)))
-		return true;
-	hub_await_calm(hub_of(c));
-	return false;
+	if (!x->waits && hub_is_congested(hub_of(c))) {
+		x->waits = true;
+		x->calms = hub_await_calm(hub_of(c));
+	}
+	return !x->waits || hub_calms(hub_of(c)) != x->calms;
 }
 
 void api_settle(struct conn *c)
@@ -221,6 +224,7 @@ struct publishing *api_begin(struct conn *c, void (*settle)(struct conn *))
 	struct exchange *x = c->exchange;
 
 	x->settle = settle;
+	x->waits = false;
 	x->publishing = (struct publishing){.done = done, .context = c, .inbox = &c->worker->inbox};
 	atomic_store(&x->published, false);
 	return &x->publishing;

@@ -367,6 +367,7 @@ static void publishers_wait_for_the_workers(void **state)
 	struct fixture f = {.limits = {.history_ttl = FIXTURE_TTL, .history_count = 100, .history_bytes = 1 << 20,
 	                               .max_lag = 100, .max_streams = 10, .max_streams_per_uid = 3}};
 	struct reader ann;
+	unsigned calms;
 
 	(void)state;
 	open_hub(&f);
@@ -378,10 +379,12 @@ static void publishers_wait_for_the_workers(void **state)
 	assert_true(hub_is_congested(f.hub));
 	hub_take(f.hub, &f.inbox[0], URGENT, ignore);
 	assert_true(hub_is_congested(f.hub)); /* until they have it */
-	hub_await_calm(f.hub);
+	calms = hub_await_calm(f.hub);
 	f.wakes[1] = 0;
+	assert_int_equal(hub_calms(f.hub), calms);
 	hub_round_done(f.hub, &f.inbox[0], URGENT);
 	assert_false(hub_is_congested(f.hub));
+	assert_int_not_equal(hub_calms(f.hub), calms);
 	assert_int_equal(f.wakes[1], 1);
 	detach(&f, &ann);
 	close_hub(&f);
@@ -404,6 +407,46 @@ static void publishers_wait_for_many_small_messages(void **state)
 	hub_take(f.hub, &f.inbox[0], URGENT, ignore);
 	hub_round_done(f.hub, &f.inbox[0], URGENT);
 	assert_false(hub_is_congested(f.hub));
+	detach(&f, &ann);
+	close_hub(&f);
+}
+
+static void finish_fanout(struct fixture *f)
+{
+	hub_take(f->hub, &f->inbox[0], FANOUT, ignore);
+	hub_round_done(f->hub, &f->inbox[0], FANOUT);
+}
+
+static void publish_until_congested(struct fixture *f, const char *to, int messages)
+{
+	for (int i = 0; i < messages; i++)
+		publish(f, to, "");
+	assert_false(hub_is_congested(f->hub));
+	publish(f, to, "");
+	assert_true(hub_is_congested(f->hub));
+}
+
+/* Those who waited publish again at once: what they send is still to be of one visit with the rest. */
+static void publishers_who_waited_leave_room_for_what_they_send(void **state)
+{
+	struct fixture f = {0};
+	struct reader ann;
+
+	(void)state;
+	open_hub(&f);
+	attach(&f, &ann, "@ann");
+	publish_until_congested(&f, "", GATHER_MAX_BLOCKS);
+	for (int i = 0; i < 24; i++)
+		(void)hub_await_calm(f.hub);
+	finish_fanout(&f);
+	publish_until_congested(&f, "", GATHER_MAX_BLOCKS - 24);
+	for (int i = 0; i < GATHER_MAX_BLOCKS + 1; i++) /* more than there is room for: each waits */
+		(void)hub_await_calm(f.hub);
+	finish_fanout(&f);
+	publish_until_congested(&f, "", 0);
+	(void)hub_await_calm(f.hub);
+	finish_fanout(&f);
+	publish_until_congested(&f, "@ann", GATHER_MAX_BLOCKS); /* one uid's are visited at once */
 	detach(&f, &ann);
 	close_hub(&f);
 }
@@ -442,10 +485,12 @@ static void a_fanout_tells_when_it_began(void **state)
 static void calm_that_came_before_it_was_asked_for_wakes(void **state)
 {
 	struct fixture f = {0};
+	unsigned calms;
 
 	(void)state;
 	open_hub(&f);
-	hub_await_calm(f.hub);
+	calms = hub_await_calm(f.hub);
+	assert_int_not_equal(hub_calms(f.hub), calms);
 	assert_int_equal(f.wakes[0], 1);
 	assert_int_equal(f.wakes[1], 1);
 	close_hub(&f);
@@ -714,6 +759,7 @@ int main(void)
 		cmocka_unit_test(a_replay_is_no_lag),
 		cmocka_unit_test(publishers_wait_for_the_workers),
 		cmocka_unit_test(publishers_wait_for_many_small_messages),
+		cmocka_unit_test(publishers_who_waited_leave_room_for_what_they_send),
 		cmocka_unit_test(a_fanout_tells_when_it_began),
 		cmocka_unit_test(calm_that_came_before_it_was_asked_for_wakes),
 		cmocka_unit_test(a_publish_wakes_the_workers_it_concerns),

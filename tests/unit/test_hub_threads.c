@@ -144,7 +144,9 @@ static void *publisher_main(void *context)
 
 	while (clock_ms() < end && atomic_fetch_add(&t->publishes, 1) < MESSAGES) {
 		publish(t, &random);
-		while (hub_is_congested(t->hub) && clock_ms() < end)
+		if (!hub_is_congested(t->hub))
+			continue;
+		for (unsigned calms = hub_await_calm(t->hub); hub_calms(t->hub) == calms && clock_ms() < end;)
 			sched_yield();
 	}
 	t->publishing--;
