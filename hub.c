@@ -142,9 +142,9 @@ void hub_forget_if_idle(struct hub *hub, struct audience *a, int64_t now)
 
 void hub_expire_keys(struct hub *hub, int64_t now)
 {
-	struct receipt *oldest;
+	const struct receipt *oldest;
 
-	while ((oldest = idempotency_oldest(&hub->keys)) && oldest->expires <= now) {
+	while (hub->keys.count && (oldest = idempotency_at(&hub->keys, 0))->expires <= now) {
 		hub_release_segment(hub, oldest->segment);
 		idempotency_drop_oldest(&hub->keys);
 		hub->keys_loose -= hub->keys_loose > 0;

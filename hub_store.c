@@ -290,7 +290,7 @@ static void let_go_of_keys(struct hub *hub)
 	struct idempotency *keys = &hub->keys;
 
 	for (int i = 0; i < STORE_SLICE && hub->keys_loose < keys->count; i++, hub->keys_loose++) {
-		struct receipt *r = &keys->receipt[(keys->first + hub->keys_loose) & (keys->capacity - 1)];
+		struct receipt *r = idempotency_at(keys, hub->keys_loose);
 
 		if (r->segment > hub->bounded_segment)
 			return;

@@ -18,17 +18,15 @@ struct key_digest idempotency_digest(struct slice key)
 	return digest;
 }
 
-static uint32_t *bucket_of(const struct idempotency *i, const uint64_t digest[2])
+static uint32_t *bucket_of(const struct key_table *t, const uint64_t digest[2])
 {
-	return &i->bucket[digest[0] & (i->capacity - 1)];
+	return &t->bucket[digest[0] & (t->capacity - 1)];
 }
 
-const struct receipt *idempotency_find(const struct idempotency *i, struct key_digest key, int64_t now)
+static const struct receipt *find_in(const struct key_table *t, struct key_digest key, int64_t now)
 {
-	if (!i->count)
-		return NULL;
-	for (uint32_t at = *bucket_of(i, key.word); at; at = i->receipt[at - 1].next) {
-		const struct receipt *r = &i->receipt[at - 1];
+	for (uint32_t at = *bucket_of(t, key.word); at; at = t->receipt[at - 1].next) {
+		const struct receipt *r = &t->receipt[at - 1];
 
 		if (r->digest[0] == key.word[0] && r->digest[1] == key.word[1] && r->expires > now)
 			return r;
@@ -36,67 +34,95 @@ const struct receipt *idempotency_find(const struct idempotency *i, struct key_d
 	return NULL;
 }
 
-static void link_in(struct idempotency *i, uint32_t index)
+const struct receipt *idempotency_find(const struct idempotency *i, struct key_digest key, int64_t now)
 {
-	uint32_t *bucket = bucket_of(i, i->receipt[index].digest);
+	const struct receipt *found = NULL;
 
-	i->receipt[index].next = *bucket;
-	*bucket = index + 1;
+	for (const struct key_table *t = i->oldest; t && !found; t = t->newer)
+		found = find_in(t, key, now);
+	return found;
+}
+
+static void table_free(struct key_table *t)
+{
+	free(t->bucket);
+	free(t);
+}
+
+static struct key_table *table_new(uint32_t capacity)
+{
+	struct key_table *t = malloc(sizeof *t + capacity * sizeof *t->receipt);
+
+	if (!t)
+		return NULL;
+	*t = (struct key_table){.capacity = capacity, .bucket = calloc(capacity, sizeof *t->bucket)};
+	if (t->bucket)
+		return t;
+	table_free(t);
+	return NULL;
 }
 
 bool idempotency_reserve(struct idempotency *i)
 {
-	struct idempotency more = {.capacity = i->capacity ? 2 * i->capacity : CAPACITY_MIN};
+	struct key_table *newest = i->newest;
 
 	if (i->count >= IDEMPOTENCY_MAX)
 		return false;
-	if (i->count < i->capacity)
+	if (newest && newest->count < newest->capacity)
 		return true;
-	more.receipt = malloc(more.capacity * sizeof *more.receipt);
-	more.bucket = calloc(more.capacity, sizeof *more.bucket);
-	if (!more.receipt || !more.bucket) {
-		idempotency_free(&more);
+	i->newest = table_new(newest ? 2 * newest->capacity : CAPACITY_MIN);
+	if (!i->newest) {
+		i->newest = newest;
 		return false;
 	}
-	for (; more.count < i->count; more.count++) {
-		more.receipt[more.count] = i->receipt[(i->first + more.count) & (i->capacity - 1)];
-		link_in(&more, more.count);
-	}
-	idempotency_free(i);
-	*i = more;
+	*(newest ? &newest->newer : &i->oldest) = i->newest;
 	return true;
 }
 
 void idempotency_add(struct idempotency *i, struct key_digest key, struct receipt receipt)
 {
-	uint32_t index = (i->first + i->count++) & (i->capacity - 1);
+	struct key_table *t = i->newest;
+	uint32_t index = (t->first + t->count++) & (t->capacity - 1), *bucket = bucket_of(t, key.word);
 
 	receipt.digest[0] = key.word[0];
 	receipt.digest[1] = key.word[1];
-	i->receipt[index] = receipt;
-	link_in(i, index);
+	receipt.next = *bucket;
+	*bucket = index + 1;
+	t->receipt[index] = receipt;
+	i->count++;
 }
 
-struct receipt *idempotency_oldest(struct idempotency *i)
+struct receipt *idempotency_at(struct idempotency *i, uint32_t n)
 {
-	return i->count ? &i->receipt[i->first] : NULL;
+	struct key_table *t = i->oldest;
+
+	for (; n >= t->count; t = t->newer)
+		n -= t->count;
+	return &t->receipt[(t->first + n) & (t->capacity - 1)];
 }
 
 void idempotency_drop_oldest(struct idempotency *i)
 {
-	const struct receipt *r = &i->receipt[i->first];
-	uint32_t *link = bucket_of(i, r->digest);
+	struct key_table *t = i->oldest;
+	const struct receipt *r = &t->receipt[t->first];
+	uint32_t *link = bucket_of(t, r->digest);
 
-	while (*link != i->first + 1)
-		link = &i->receipt[*link - 1].next;
+	while (*link != t->first + 1)
+		link = &t->receipt[*link - 1].next;
 	*link = r->next;
-	i->first = (i->first + 1) & (i->capacity - 1);
+	t->first = (t->first + 1) & (t->capacity - 1);
 	i->count--;
+	if (--t->count || !t->newer)
+		return;
+	i->oldest = t->newer;
+	table_free(t);
 }
 
 void idempotency_free(struct idempotency *i)
 {
-	free(i->receipt);
-	free(i->bucket);
+	for (struct key_table *t = i->oldest, *newer; t; t = newer) {
+		newer = t->newer;
+		table_free(t);
+	}
 	*i = (struct idempotency){0};
 }

@@ -26,10 +26,20 @@ struct receipt {
 	bool offline;
 };
 
+struct key_table {
+	struct key_table *newer;
+	uint32_t *bucket;         /* index + 1 of the first receipt, 0 for none; as many as capacity */
+	uint32_t first, count, capacity; /* capacity: a power of two */
+	struct receipt receipt[]; /* a ring, oldest first: they expire in the order they came, but after a clock was set back */
+};
+
+/*
+ * When the newest table is full, one of twice its size is begun, and one that has become empty goes, but the newest: so
+ * nothing is ever moved, which under the lock would take long. Only the oldest has lost any, and the newest takes more.
+ */
 struct idempotency {
-	struct receipt *receipt; /* a ring, oldest first: they expire in the order they came, but after a clock was set back */
-	uint32_t *bucket;        /* index + 1 of the first receipt, 0 for none; as many as capacity */
-	uint32_t first, count, capacity; /* capacity: 0 or a power of two */
+	struct key_table *oldest, *newest;
+	uint32_t count;
 };
 
 struct key_digest {
@@ -44,8 +54,8 @@ const struct receipt *idempotency_find(const struct idempotency *i, struct key_d
 bool idempotency_reserve(struct idempotency *i);
 /* Remembers; there is room, and the key is not known, though it may still be there and have run out. */
 void idempotency_add(struct idempotency *i, struct key_digest key, struct receipt receipt);
-/* The oldest, NULL when there is none. */
-struct receipt *idempotency_oldest(struct idempotency *i);
+/* The nth of them, 0 for the oldest; there is one. */
+struct receipt *idempotency_at(struct idempotency *i, uint32_t n);
 /* Forgets the oldest; there is one. */
 void idempotency_drop_oldest(struct idempotency *i);
 void idempotency_free(struct idempotency *i);
