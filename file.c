@@ -16,10 +16,13 @@ int file_open(int directory, const char *name, int flags, mode_t mode)
 int file_open_regular(int directory, const char *name, int flags, struct stat *status)
 {
 	int fd = file_open(directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0);
+	struct stat own;
 	int error;
 
 	if (fd < 0)
 		return -1;
+	if (!status)
+		status = &own;
 	error = fstat(fd, status) != 0 ? errno : 0;
 	if (!error && S_ISREG(status->st_mode))
 		return fd;

@@ -12,8 +12,8 @@
 /* openat(); AT_FDCWD for a name by itself. -1 with errno. */
 int file_open(int directory, const char *name, int flags, mode_t mode);
 /*
- * The same to read what is a regular file, whose status it tells: opening or reading anything else, a pipe or a device, may
- * wait for ever. -1 with errno, which is 0 for such a one.
+ * The same to read what is a regular file: opening or reading anything else, a pipe or a device, may wait for ever. Tells
+ * its status, unless that is NULL. -1 with errno, which is 0 for such a one.
  */
 int file_open_regular(int directory, const char *name, int flags, struct stat *status);
 /* Reads until the end or until `len` bytes are there. Answers the bytes, or -1 with errno. */

@@ -152,8 +152,7 @@ static struct keyring *load_open(int fd, const char *path, char *error, size_t s
 
 struct keyring *keyring_load(const char *path, char *error, size_t size)
 {
-	struct stat status;
-	int fd = file_open_regular(AT_FDCWD, path, 0, &status);
+	int fd = file_open_regular(AT_FDCWD, path, 0, NULL);
 
 	if (fd < 0) {
 		(void)snprintf(error, size, "cannot read %s: %s", path, errno ? strerror(errno) : "not a regular file");

@@ -36,13 +36,12 @@ static int read_file(const char *directory, const char *name, struct buffer *out
 {
 	enum { PART = 16 * 1024 };
 	char path[4096];
-	struct stat status;
 	ssize_t n = 0;
 	int fd;
 
 	if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
 		return 0;
-	fd = file_open_regular(AT_FDCWD, path, 0, &status);
+	fd = file_open_regular(AT_FDCWD, path, 0, NULL);
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -1 : 0;
 	out->max = PAGES_MAX_FILE;
