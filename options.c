@@ -249,12 +249,17 @@ static bool set(struct options *o, const struct option *option, const char *show
 	return good;
 }
 
-/* A value in the environment, which may be overwritten there: what getenv() answers may not (POSIX). */
+/*
+ * A value in the environment, which may be overwritten there: what getenv() answers may not (POSIX). NULL when it is empty,
+ * as that of an option is none.
+ */
 static char *own_text(const char *start)
 {
+	size_t len = strlen(start);
+
 	for (char **entry = environ; entry && *entry; entry++)
-		if (strncmp(*entry, start, strlen(start)) == 0)
-			return *entry + strlen(start);
+		if (strncmp(*entry, start, len) == 0 && (*entry)[len])
+			return *entry + len;
 	return NULL;
 }
 

@@ -262,6 +262,11 @@ test('--demo prints a URL that opens and a curl line that publishes', async (t) 
   await stream.next('message');
 });
 
+test('an empty secret or key in the environment is none', async () => {
+  const empty = { PUSHSSE_SECRET: '', PUSHSSE_API_KEY: '' };
+  await complains(free, empty, /^pushsse: no secret: give --secret-file FILE/, 2);
+});
+
 test('what only --demo has is not there without it', async (t) => {
   const plain = await serve({}, t);
   const demo = await serve({ args: ['--demo'], logged: false }, t);
