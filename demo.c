@@ -32,7 +32,6 @@ bool demo_begin(struct options *o, struct demo_keys *made, char *error, size_t s
 	}
 	o->secret = made->secret;
 	o->api_key = made->api;
-	o->secret_file = o->api_key_file = NULL;
 	o->selftest = true;
 	return true;
 }

@@ -13,7 +13,7 @@ struct demo_keys {
 	char secret[DEMO_KEY], api[DEMO_KEY];
 };
 
-/* Makes up secret and key, which go before any that were given. False with an error: there is no randomness to be had. */
+/* Makes up secret and key, as none were given. False with an error: there is no randomness to be had. */
 bool demo_begin(struct options *o, struct demo_keys *made, char *error, size_t size);
 /* Prints a URL to open and a line to paste, for listeners at these addresses. False when that fails. */
 bool demo_print(const struct options *o, const char *site, const char *api);

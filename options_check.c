@@ -133,10 +133,25 @@ static bool check_pages(const struct options *o, char *error, size_t size)
 	return false;
 }
 
-/* --demo makes them up. */
+/* Keys that were given beside --demo, which makes up its own and prints what opens the API. NULL: none. */
+static const char *given_to_demo(const struct options *o)
+{
+	if (!o->demo)
+		return NULL;
+	return o->secret_file    ? "--secret-file (PUSHSSE_SECRET_FILE)"
+	       : o->secret       ? "PUSHSSE_SECRET"
+	       : o->api_key_file ? "--api-key-file (PUSHSSE_API_KEY_FILE)"
+	       : o->api_key      ? "PUSHSSE_API_KEY"
+	                         : NULL;
+}
+
 static bool check_keys(const struct options *o, char *error, size_t size)
 {
-	if (o->api_open && o->api_key_file)
+	const char *given = given_to_demo(o);
+
+	if (given)
+		(void)snprintf(error, size, "--demo and %s: which of the two? --demo makes up secret and key", given);
+	else if (o->api_open && o->api_key_file)
 		(void)snprintf(error, size, "--api-open and --api-key-file: which of the two?");
 	else if (!o->demo && !o->secret_file && !o->secret)
 		(void)snprintf(error, size, "no secret: give --secret-file FILE, or PUSHSSE_SECRET in the environment, or try --demo");

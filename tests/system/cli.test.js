@@ -7,6 +7,7 @@ import { KEY, SECRET, Server, form, pushsse, run, serve, temporary, token } from
 import { assertRefused, eventually, request } from './wire.js';
 
 const secrets = { PUSHSSE_SECRET: SECRET, PUSHSSE_API_KEY: KEY };
+const keyless = { PUSHSSE_SECRET: undefined, PUSHSSE_API_KEY: undefined };
 const quiet = ['--first-ping', '30s', '--heartbeat', '30s'];
 const free = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
 
@@ -246,7 +247,7 @@ test('--log-level keeps quiet what is below it', async (t) => {
 });
 
 test('--demo prints a URL that opens and a curl line that publishes', async (t) => {
-  const demo = await serve({ args: ['--demo', ...quiet], logged: false, env: { PUSHSSE_SECRET: undefined, PUSHSSE_API_KEY: undefined } }, t);
+  const demo = await serve({ args: ['--demo', ...quiet], logged: false, env: keyless }, t);
   const said = () => demo.output + demo.log;
   const url = await eventually(() => /http:\/\/\S+/.exec(said())?.[0], 'a URL');
   const line = await eventually(() => /(curl .*(?:\\\n.*)*)/.exec(said())?.[1], 'a curl line');
@@ -262,14 +263,22 @@ test('--demo prints a URL that opens and a curl line that publishes', async (t) 
   await stream.next('message');
 });
 
-test('an empty secret or key in the environment is none', async () => {
+test('--demo makes up secret and key, so it does not start with one that was given, and names both', async () => {
+  for (const [args, env, name] of [
+    [['--secret-file', 'secret'], {}, '--secret-file .*'], [['--api-key-file', 'key'], {}, '--api-key-file .*'],
+    [[], { PUSHSSE_SECRET_FILE: 'secret' }, '--secret-file .PUSHSSE_SECRET_FILE.'], [[], { PUSHSSE_SECRET: SECRET }, 'PUSHSSE_SECRET'], [[], { PUSHSSE_API_KEY: KEY }, 'PUSHSSE_API_KEY'],
+  ]) await complains([...free, '--demo', ...args], env, new RegExp(`^pushsse: --demo and ${name}: which of the two\\?`), 2);
+});
+
+test('an empty secret or key in the environment is none', async (t) => {
   const empty = { PUSHSSE_SECRET: '', PUSHSSE_API_KEY: '' };
   await complains(free, empty, /^pushsse: no secret: give --secret-file FILE/, 2);
+  await serve({ args: ['--demo'], logged: false, env: empty }, t);
 });
 
 test('what only --demo has is not there without it', async (t) => {
   const plain = await serve({}, t);
-  const demo = await serve({ args: ['--demo'], logged: false }, t);
+  const demo = await serve({ args: ['--demo'], logged: false, env: keyless }, t);
   const page = await (await fetch(`http://${demo.public}/`)).text();
   const paths = new Set([...page.matchAll(/["'](\/?demo[\w/.-]*)["']/g)].map(([, found]) => `/${found.replace(/^\//, '')}`));
   for (const target of ['/demo/publish', ...paths]) {
@@ -283,7 +292,7 @@ test('--www serves the pages of --demo from a directory, and nothing else of it 
   for (const name of ['demo.html', 'demo.css', 'demo.js', 'other.html']) writeFileSync(path.join(directory, name), `/* my ${name} */`);
   writeFileSync(path.join(path.dirname(directory), `${path.basename(directory)}.outside`), 'outside');
   t.after(() => rmSync(`${directory}.outside`));
-  const own = await serve({ args: ['--www', directory, '--demo'], logged: false }, t);
+  const own = await serve({ args: ['--www', directory, '--demo'], logged: false, env: keyless }, t);
   for (const [target, name, type] of [['/', 'demo.html', 'text/html'], ['/demo.css', 'demo.css', 'text/css'], ['/demo.js', 'demo.js', 'text/javascript']]) {
     const { body, headers } = await own.get(target);
     assert.deepEqual([body, headers['content-type']], [`/* my ${name} */`, `${type}; charset=utf-8`]);
