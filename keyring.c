@@ -63,6 +63,7 @@ static bool add_keys(struct keyring *ring, struct slice text, char *error, size_
 			(void)snprintf(error, size, "more than %d keys", (int)KEYRING_MAX_KEYS);
 			return false;
 		}
+		ring->weak |= key.len < KEYRING_SAFE_BYTES;
 		hmac_key_init(&ring->key[ring->count], key.at, key.len);
 		sha256(key.at, key.len, ring->digest[ring->count++]);
 	}

@@ -14,13 +14,15 @@
 #include "slice.h"
 
 enum {
-	KEYRING_MAX_KEYS = 16,        /* lines; more is an error at start */
-	KEYRING_MAX_BYTES = 64 * 1024 /* of a secret file */
+	KEYRING_MAX_KEYS = 16,         /* lines; more is an error at start */
+	KEYRING_MAX_BYTES = 64 * 1024, /* of a secret file */
+	KEYRING_SAFE_BYTES = 32        /* of a key (RFC 7518 3.2): a shorter one may be found by trying */
 };
 
 struct keyring {
 	atomic_uint references;
 	bool locked;  /* in memory: it is never on a swap device */
+	bool weak;    /* one of the keys has less than KEYRING_SAFE_BYTES */
 	size_t count; /* 1..KEYRING_MAX_KEYS */
 	struct hmac_key key[KEYRING_MAX_KEYS];                    /* to verify and sign tokens with */
 	unsigned char digest[KEYRING_MAX_KEYS][SHA256_SIZE];      /* to compare a presented key with */

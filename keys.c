@@ -54,6 +54,24 @@ bool keys_reload(struct keys *keys, const struct options *o, char *error, size_t
 	return true;
 }
 
+static void look_at(const struct keyring *ring, const char *source, struct logger *logger)
+{
+	if (!ring)
+		return;
+	if (ring->weak)
+		logger_write(logger, LOG_WARN, "weak_key",
+		             LOG_FIELDS(log_text("source", source), log_number("safe_bytes", KEYRING_SAFE_BYTES)));
+	if (!ring->locked)
+		logger_write(logger, LOG_DEBUG, "keys_not_locked",
+		             LOG_FIELDS(log_text("source", source), log_text("reason", "no mlock(): they may be swapped out")));
+}
+
+void keys_look_at(const struct keys *keys, const struct options *o, struct logger *logger)
+{
+	look_at(keys->secrets, o->secret_file ? o->secret_file : "PUSHSSE_SECRET", logger);
+	look_at(keys->api, o->api_key_file ? o->api_key_file : "PUSHSSE_API_KEY", logger);
+}
+
 void keys_forget(const struct options *o)
 {
 	if (o->secret)

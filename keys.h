@@ -18,6 +18,8 @@ struct keys {
 bool keys_load(struct keys *keys, const struct options *o, char *error, size_t size);
 /* Those that are from files, again; NULL for those that are not, which stay what they were. */
 bool keys_reload(struct keys *keys, const struct options *o, char *error, size_t size);
+/* Tells the log which of them may be guessed, and which may be swapped out. */
+void keys_look_at(const struct keys *keys, const struct options *o, struct logger *logger);
 /* Wipes them where they came from the environment: nobody reads them there any more. */
 void keys_forget(const struct options *o);
 void keys_release(struct keys *keys);

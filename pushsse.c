@@ -228,9 +228,8 @@ static bool open_workers(struct server *s, char *error, size_t size)
 		if (!good)
 			(void)snprintf(error, size, "cannot make worker %u: %s", i, strerror(errno));
 	}
-	if (good && !(keys.secrets->locked && (!keys.api || keys.api->locked)))
-		logger_write(s->logger, LOG_DEBUG, "keys_not_locked",
-		             LOG_FIELDS(log_text("reason", "no mlock(): they may be swapped out")));
+	if (good)
+		keys_look_at(&keys, s->options, s->logger);
 	keys_release(&keys);
 	return s->worker && good;
 }
@@ -249,6 +248,7 @@ static void reload_keys(struct server *s)
 	for (unsigned i = 0; i < s->workers; i++)
 		worker_reload(&s->worker[i], keys.secrets ? keyring_hold(keys.secrets) : NULL,
 		              keys.api ? keyring_hold(keys.api) : NULL);
+	keys_look_at(&keys, s->options, s->logger);
 	keys_release(&keys);
 	logger_write(s->logger, LOG_INFO, "reloaded", NULL);
 }

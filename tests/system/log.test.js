@@ -67,3 +67,30 @@ test('both formats tell the same events, with the same keys and values', async (
   assert.deepEqual(uids, [...UIDS, 'kicked']);
   assert.equal(json.filter((pairs) => pairs[2][1] === 'reload_failed').length, 1);
 });
+
+test('a key of less than 32 bytes is warned of, by its source, at the start and after SIGHUP', async (t) => {
+  const file = path.join(temporary(), 'secret');
+  const short = 'only-31-bytes-0123456789-012345';
+  const write = (...lines) => writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  const start = (env) => serve({ args: quiet, env: { PUSHSSE_SECRET: undefined, PUSHSSE_SECRET_FILE: file, ...env } }, t);
+  const warned = (server) => server.log.trimEnd().split('\n').map((line) => Object.fromEntries(ofText(line)))
+    .filter(({ event }) => event === 'weak_key').map(({ level, source, ...rest }) => (assert.deepEqual([level, rest.safe_bytes], ['warn', '32']), source));
+  const reloaded = async (server, times) => {
+    server.child.kill('SIGHUP');
+    await eventually(() => server.log.split('event=reloaded').length === times + 1, 'the keys are read again');
+  };
+
+  write(`${short}6`);
+  const server = await start();
+  assert.deepEqual(warned(server), []);
+  write(`${short}6`, short);
+  await reloaded(server, 1);
+  assert.deepEqual(warned(server), [file]);
+  write(short);
+  const other = await start({ PUSHSSE_API_KEY: short.slice(1) });
+  assert.deepEqual(warned(other), [file, 'PUSHSSE_API_KEY']);
+  write(`${short}6`);
+  await reloaded(other, 1);
+  assert.equal(warned(other).length, 2, 'what is from the environment is not read again');
+  for (const { log } of [server, other]) assert.ok(!log.includes('only-31') && !log.includes('nly-31'));
+});

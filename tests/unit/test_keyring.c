@@ -70,6 +70,32 @@ static void lines_are_keys_without_the_blanks_around_them(void **state)
 	}
 }
 
+static void one_key_of_less_than_32_bytes_makes_a_ring_weak(void **state)
+{
+#define BYTES_31 "0123456789abcdef0123456789abcde"
+	static const struct {
+		const char *text;
+		bool weak;
+	} rows[] = {
+		{"a", true},
+		{BYTES_31, true},
+		{BYTES_31 "f", false},
+		{"  " BYTES_31 "  \r\n", true},
+		{BYTES_31 "f\n" BYTES_31 "fg\n", false},
+		{BYTES_31 "f\n" BYTES_31 "\n" BYTES_31 "f\n", true},
+	};
+	char error[ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct keyring *ring = keyring_parse(slice_of(rows[i].text), error, sizeof error);
+
+		assert_non_null(ring);
+		assert_int_equal(ring->weak, rows[i].weak);
+		keyring_release(ring);
+	}
+}
+
 static void text_that_is_no_keyring_is_refused_with_the_reason(void **state)
 {
 	static const struct {
@@ -208,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_keys_without_the_blanks_around_them),
+		cmocka_unit_test(one_key_of_less_than_32_bytes_makes_a_ring_weak),
 		cmocka_unit_test(text_that_is_no_keyring_is_refused_with_the_reason),
 		cmocka_unit_test(a_ring_has_its_keys_and_no_others),
 		cmocka_unit_test(a_key_longer_than_a_block_is_found_too),
