@@ -29,7 +29,7 @@ HUB = message log audience reader inbox idempotency hub_record hub hub_publish h
 CLIENTS = logger peers
 START = options address options_check random user secrecy supervisor keys demo health listeners
 SERVER = refusal counters answer cors control stream longpoll subscriber publisher api footprint stats metrics pages route \
-	exchange conn conn_set acceptor sweep worker
+	exchange conn conn_set acceptor sweep onlookers worker
 
 LIBRARY = $(PURE:%=$(BUILD)/%.o) $(STORE:%=$(BUILD)/%.o) $(HUB:%=$(BUILD)/%.o) $(CLIENTS:%=$(BUILD)/%.o) $(START:%=$(BUILD)/%.o)
 OBJECTS = $(LIBRARY) $(SERVER:%=$(BUILD)/%.o) $(BUILD)/pushsse.o $(BUILD)/assets.o

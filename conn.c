@@ -95,7 +95,7 @@ void conn_close(struct conn *c)
 	if (c->state == CONN_CLOSED)
 		return;
 	count_state(c, -1);
-	w->onlookers -= c->online != ONLINE_NO;
+	onlookers_remove(c);
 	if (c->presses)
 		hub_press(w->server->hub, &w->inbox, false);
 	c->state = CONN_CLOSED;

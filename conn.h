@@ -38,9 +38,6 @@ enum conn_state {
 	CONN_STATES
 };
 
-/* Does a stream want pushsse.online events? */
-enum online { ONLINE_NO, ONLINE_TOLD, ONLINE_OWED };
-
 /*
  * What the walks over the cold ones look at comes first, in one cache line. A hundred thousand streams are a hundred
  * thousand of these: each byte counts.
@@ -49,7 +46,7 @@ struct conn {
 	int fd;
 	unsigned state : 4;          /* enum conn_state */
 	unsigned listener : 1;       /* enum listener_kind it came in by */
-	unsigned online : 2;         /* of a stream: enum online */
+	unsigned online : 2;         /* of a stream: enum online, see onlookers.h */
 	unsigned set : 2;            /* enum set that `slot` is in */
 	bool served : 1;             /* had a request before: the idle timeout applies */
 	bool pinged : 1;             /* of a stream: its first ping went out */

@@ -212,7 +212,7 @@ static void deliver(struct conn *c)
 	press(c);
 	if (more)
 		worker_ready(c->worker, c, reader_replays(&c->reader) ? READY_REPLAY : READY_FANOUT);
-	else if (c->online == ONLINE_OWED)
+	else if (onlookers_owe(c))
 		stream_tell_online(c);
 }
 
@@ -251,8 +251,8 @@ void stream_tell_online(struct conn *c)
 		c->online = ONLINE_OWED;
 		return;
 	}
-	c->online = ONLINE_TOLD;
-	control_add_online(&bytes, c->worker->told);
+	c->online = c->worker->onlookers.round;
+	control_add_online(&bytes, c->worker->onlookers.told);
 	send_control(c, &bytes);
 }
 
@@ -345,23 +345,6 @@ static int64_t jittered_end(struct conn *c)
 	return c->worker->now + age - age / 5 + (int64_t)worker_random(c->worker, (uint64_t)age * 2 / 5 + 1);
 }
 
-/*
- * What one that wants to know who is there is told first. The others may have been told something else, so all of them are
- * told again: else one could be left with what was true for a moment.
- */
-static struct hub_presence show_online(struct worker *w)
-{
-	struct hub_presence now = hub_presence(w->server->hub);
-
-	if (w->onlookers++ == 0) {
-		w->told = now;
-		w->told_at = w->now;
-	} else if (now.users != w->told.users || now.streams != w->told.streams) {
-		w->tell_again = true;
-	}
-	return now;
-}
-
 /* The stream begins: head and hello go out in one write, and everything that only requests need is given back. */
 static void begin(struct conn *c, const struct stream_request *request, const struct hub_position *position)
 {
@@ -375,10 +358,8 @@ static void begin(struct conn *c, const struct stream_request *request, const st
 	}
 	c->heartbeat = request->heartbeat & 0x3ffff; /* at most SELFTEST_HEARTBEAT_MAX_MS */
 	control_add_hello(&out, c, position, request->expires);
-	if (request->online) {
-		c->online = ONLINE_TOLD;
-		control_add_online(&out, show_online(c->worker));
-	}
+	if (request->online)
+		onlookers_add(c, &out);
 	c->exchange->out = (struct buffer){0};
 	exchange_drop(c);
 	c->until = jittered_end(c);

@@ -36,7 +36,7 @@ void stream_tick(struct conn *c);
 void stream_left(struct conn *c);
 /* The server stops: says so and ends it. */
 void stream_drain(struct conn *c);
-/* Who is there has changed: tells a stream that wants to know. */
+/* Tells one of the onlookers how many are there; later, when it is blocked. */
 void stream_tell_online(struct conn *c);
 
 #endif

@@ -13,10 +13,7 @@
 #include "clock.h"
 #include "stream.h"
 
-enum {
-	IDLE_MS = 250,           /* between two turns of a worker that has nothing; the first one sweeps the hub then */
-	ONLINE_MS = 1000         /* between two pushsse.online */
-};
+enum { IDLE_MS = 250 }; /* between two turns of a worker that has nothing; the first one sweeps the hub then */
 
 /* ---- sets and ready queues */
 
@@ -182,7 +179,7 @@ static int timeout_of(const struct worker *w)
 {
 	bool idle = w->hot.count == w->fixed && w->cool.count + w->cold.count == 0 && !atomic_load(&w->server->draining);
 
-	if (has_marks(w) || sweep_is_due(&w->sweep))
+	if (has_marks(w) || sweep_is_due(&w->sweep) || w->onlookers.left)
 		return 0;
 	if (idle && w->now >= w->accept_again)
 		return IDLE_MS;
@@ -247,24 +244,6 @@ static void settle_waiting(struct worker *w)
 }
 
 /* ---- time */
-
-static void tell_online(struct worker *w)
-{
-	struct hub_presence now = hub_presence(w->server->hub);
-
-	if (!w->onlookers || w->now - w->told_at < ONLINE_MS ||
-	    (!w->tell_again && now.users == w->told.users && now.streams == w->told.streams))
-		return;
-	w->tell_again = false;
-	w->told = now;
-	w->told_at = w->now;
-	for (size_t i = w->cold.count; i-- > 0;)
-		if (i < w->cold.count && w->cold.conn[i]->online != ONLINE_NO)
-			stream_tell_online(w->cold.conn[i]);
-	for (size_t i = w->fixed; i < w->hot.count; i++)
-		if (w->hot.conn[i]->online != ONLINE_NO)
-			w->hot.conn[i]->online = ONLINE_OWED;
-}
 
 /* Is anything under way on one of the connections from `first` on: a request, an answer, a stream that is blocked? */
 static bool has_requests(const struct conn_set *set, size_t first)
@@ -337,7 +316,7 @@ static void tick(struct worker *w)
 	}
 	tick_hot(w);
 	sweep_begin(w);
-	tell_online(w);
+	onlookers_begin(w);
 	if (atomic_load(&w->server->draining))
 		drain(w);
 }
@@ -435,6 +414,7 @@ void worker_turn(struct worker *w)
 	settle_waiting(w);
 	tick(w);
 	sweep_step(w);
+	onlookers_step(w);
 	reap(w);
 	hub_flush(w->server->hub);
 }

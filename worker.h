@@ -16,6 +16,7 @@
 #include "conn.h"
 #include "conn_set.h"
 #include "counters.h"
+#include "onlookers.h"
 #include "server.h"
 #include "sweep.h"
 
@@ -69,7 +70,7 @@ struct worker {
 	struct conn *closed;      /* to be reaped */
 	struct exchange *spare;   /* for the next request, or NULL: see exchange_drop() */
 	_Atomic uint64_t in_state[CONN_STATES]; /* connections; written by this worker alone */
-	size_t onlookers;         /* streams that want pushsse.online */
+	struct onlookers onlookers;
 	struct sweep sweep;
 	size_t drain_from;        /* cold connections when draining began */
 	bool drained;             /* the thread may end */
@@ -77,9 +78,6 @@ struct worker {
 	int64_t date_second;      /* for which `date` was written */
 	char date[40];            /* "Date: ...\r\n" */
 	int64_t accept_again;     /* no accepting before */
-	struct hub_presence told; /* by pushsse.online, */
-	bool tell_again;          /* ... and somebody was told something else */
-	int64_t told_at;
 	uint64_t random;          /* state; for jitter, not for secrets */
 	atomic_uint connections;
 	struct counters counters;

@@ -17,6 +17,7 @@
 
 enum {
 	POLLS = WORKER_FANOUT + 40, STRANGERS = WORKER_HOT + 100, CLIENTS = STRANGERS, ANSWER = 64 * 1024,
+	ONLOOKERS = 3 * ONLOOKERS_TOLD + 5,
 	STREAMS = SWEEP_SLICE + 150 /* of which one of STAYS stays */, STAYS = 8, MOST = 2000,
 	STALL = 5000 /* ms that the machine may stand still; less than --request-timeout */
 };
@@ -181,7 +182,7 @@ static void tells_a_slow_stream_how_many_there_are(void **state)
 	turn(w, false);
 	assert_int_equal(worker_in_state(&w->worker, CONN_BLOCKED), 1);
 	(void)ask(w, "/events", "second", "");
-	w->worker.told_at = 0;
+	w->worker.onlookers.next = 0;
 	turn(w, true);
 	(void)ask(w, "/events", "third", "");
 	(void)ask(w, "/events", "fourth", "&online=1");
@@ -192,6 +193,73 @@ static void tells_a_slow_stream_how_many_there_are(void **state)
 		turn(w, false);
 	} while (!online || strstr(online, "\"users\":1,"));
 	assert_non_null(strstr(online, "\"streams\":2}"));
+}
+
+/* How many of the clients have been told how many there are since they were last looked at; each once at most. */
+static size_t count_told(struct world *w)
+{
+	size_t told = 0;
+
+	for (size_t i = 0; i < w->clients; i++) {
+		const char *text = strstr(received(w->client[i]), "pushsse.online\ndata: {\"users\":2,");
+
+		told += text != NULL;
+		assert_true(!text || !strstr(text + 1, "pushsse.online"));
+	}
+	return told;
+}
+
+/* On a site that shows the number, all streams are told: publishers have their turn in between. */
+static void tells_onlookers_some_in_a_turn(void **state)
+{
+	struct world *w = *state;
+	size_t told;
+
+	while (w->clients < ONLOOKERS)
+		(void)ask(w, "/events", "u", "&online=1");
+	turn(w, true);
+	(void)ask(w, "/events", "second", "");
+	assert_int_equal(count_told(w), 0);
+	w->worker.onlookers.next = 0;
+	turn(w, true);
+	told = count_told(w);
+	assert_in_range(told, 1, ONLOOKERS_TOLD);
+	conn_close(w->worker.cold.conn[0]); /* in its place comes one that has had its turn */
+	conn_close(w->worker.cold.conn[1]);
+	for (int turns = 0; w->worker.onlookers.left; turns++) {
+		turn(w, false);
+		assert_true(turns < ONLOOKERS);
+	}
+	assert_int_equal(told + count_told(w), ONLOOKERS - 2);
+}
+
+/* Each is told within the next round, however it changed its place in the one before. */
+static void begins_no_round_of_onlookers_while_one_is_under_way(void **state)
+{
+	struct world *w = *state;
+
+	while (w->clients < ONLOOKERS)
+		(void)ask(w, "/events", "u", "&online=1");
+	(void)ask(w, "/events", "second", "");
+	(void)count_told(w);
+	w->worker.onlookers.next = 0;
+	turn(w, true);
+	assert_true(w->worker.onlookers.left > 0);
+	w->worker.onlookers.began -= 100;
+	w->worker.onlookers.next = 0;
+	(void)ask(w, "/events", "second", "");
+	turn(w, true);
+	while (w->worker.onlookers.left)
+		turn(w, false);
+	assert_int_equal(count_told(w), ONLOOKERS);
+	assert_true(w->worker.onlookers.next >= w->worker.now + 100 * (ONLOOKERS_SHARE - 1));
+	turn(w, true);
+	assert_int_equal(count_told(w), 0); /* it rests */
+	w->worker.onlookers.next = 0;
+	turn(w, true);
+	while (w->worker.onlookers.left)
+		turn(w, false);
+	assert_int_equal(count_told(w), ONLOOKERS);
 }
 
 /* From then on, however long it was silent before: --send-timeout may be shorter than --heartbeat. */
@@ -361,6 +429,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(gives_a_ping_that_is_not_taken_its_time, open_world, close_world),
 		cmocka_unit_test_setup_teardown(sends_a_long_answer_in_slices, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
+		cmocka_unit_test_setup_teardown(tells_onlookers_some_in_a_turn, open_world, close_world),
+		cmocka_unit_test_setup_teardown(begins_no_round_of_onlookers_while_one_is_under_way, open_world, close_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
