@@ -23,6 +23,8 @@ const REASONS = {            // of close, in words; others are shown as they are
 	replaced: "replaced: same cid", kicked: "kicked", lag: "too far behind", sendTimeout: "took nothing in time",
 	age: "reached its age", drain: "server stopping", answered: "poll answered", memory: "no memory",
 };
+const STOPPING = "The server is stopping.";
+const UNREACHABLE = "The server cannot be reached. This page tries again by itself.";
 const STORED_KEY = "pushsse.key";
 
 const $ = (id) => document.getElementById(id);
@@ -302,12 +304,21 @@ function drawState(report, before, seconds) {
 		["Refused", whole(report.total.refused)],
 		["Last id", report.lastEventId],
 	]);
-	const alarm = journal && journal.failing
-		? "Storage is failing: publishes are refused until the disk takes something again."
-		: report.draining ? "The server is stopping." : "";
+	show($("present"), count(report.users, "user") + ", " + count(report.streams, "stream"));
+}
+
+function alarmOf(report) {
+	if (report.journal && report.journal.failing)
+		return "Storage is failing: publishes are refused until the disk takes something again.";
+	return report.draining ? STOPPING : "";
+}
+
+// What was found out since the last report counts for more than what that said.
+function drawAlarm() {
+	const last = reports[reports.length - 1];
+	const alarm = trouble !== undefined ? trouble : last ? alarmOf(last.report) : "";
 	show($("alarm"), alarm);
 	$("alarm").hidden = !alarm;
-	show($("present"), count(report.users, "user") + ", " + count(report.streams, "stream"));
 }
 
 function drawAll() {
@@ -318,6 +329,7 @@ function drawAll() {
 		drawChart(chart);
 		drawTable(chart);
 	});
+	drawAlarm();
 	if (!last) return;
 	drawReasons(last.report);
 	const before = previous && last.follows ? previous.report : null;
@@ -338,6 +350,7 @@ function take(report) {
 	const follows = Boolean(same && at - last.at < GAP);
 	const seconds = follows ? (report.uptimeMs - last.report.uptimeMs) / 1000 : 0;
 	const before = follows ? last.report : null;
+	trouble = undefined;
 	reports.push({at, report, follows, values: charts.map(({lines}) => lines.map(({of}) => of(report, before, seconds)))});
 	while (at - reports[0].at > WINDOW * 1000) reports.shift();
 	drawAll();
@@ -350,6 +363,7 @@ let attempt = null; // AbortController of what is under way
 let timer = 0;      // of the next attempt
 let openedAt = 0;   // when this stream sent its first report; 0: it has not
 let failures = 0;   // since the last good stream
+let trouble;        // the alarm by what attempts came to since the last report; undefined: they told nothing
 
 function setState(state, detail) {
 	show($("state"), state);
@@ -374,7 +388,7 @@ function stop() {
 async function begin() {
 	stop();
 	const own = attempt = new AbortController();
-	let watchdog = 0, why = "The connection was lost.";
+	let watchdog = 0, why = "The connection was lost."; // the next attempt tells more
 	const watch = () => {
 		clearTimeout(watchdog);
 		watchdog = setTimeout(() => own.abort(), SILENT);
@@ -385,7 +399,9 @@ async function begin() {
 		const answer = await fetch("stats?stream=1", {headers: headers(), cache: "no-store", signal: own.signal});
 		if (answer.status === 401) return lock(await answer.json());
 		why = answer.status === 503 ? await explainBusy(answer) : "The server answered " + answer.status + ".";
-		if (answer.ok) {
+		if (!answer.ok) {
+			trouble = why === STOPPING ? STOPPING : "";
+		} else {
 			unlock();
 			why = "The connection was lost.";
 			await read(answer.body.getReader(), watch, own);
@@ -394,6 +410,7 @@ async function begin() {
 		if (own !== attempt) return; // it was ended on purpose
 		if (own.signal.aborted) why = "Nothing was heard for " + SILENT / 1000 + " s.";
 		else if (!openedAt) why = "No answer from the server.";
+		if (own.signal.aborted || !openedAt) trouble = UNREACHABLE;
 	} finally {
 		clearTimeout(watchdog);
 	}
@@ -402,7 +419,7 @@ async function begin() {
 
 async function explainBusy(answer) {
 	const {error} = await answer.json();
-	return error === "too_many_streams" ? "Too many dashboards are open." : "The server is stopping.";
+	return error === "too_many_streams" ? "Too many dashboards are open." : STOPPING;
 }
 
 async function read(reader, watch, own) {
@@ -430,6 +447,7 @@ async function read(reader, watch, own) {
 function retry(why) {
 	stop();
 	const pause = 500 + Math.random() * Math.min(BACKOFF_MAX, 1000 * Math.pow(2, failures++));
+	drawAlarm();
 	setState("waiting", why + " Next attempt in " + (pause / 1000).toFixed(1) + " s.");
 	timer = setTimeout(begin, pause);
 }

@@ -115,6 +115,12 @@ test('when the server goes the page says so; when it is back the page is too, wi
   reader.close();
   await server.exit;
   await shows(page, '#detail', /No answer from the server\. Next attempt in [\d.]+ s\./);
+  await shows(page, '#alarm', /^The server cannot be reached\. This page tries again by itself\.$/);
+  await screenshot(page, 'gone');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await shows(page, '#alarm', /cannot be reached/);
+  await screenshot(page, 'gone-phone');
   const again = await serve({ args: quiet, apiListen: server.api }, t);
   await again.stream('one');
   await again.stream('two');
