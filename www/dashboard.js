@@ -19,7 +19,7 @@ const CALL_WITHIN = 10000;   // ms for any other answer
 const PAGE = 20;             // uids of a page
 const TABLE_STEP = 15;       // seconds between two rows of a chart's table
 const REASONS = {            // of close, in words; others are shown as they are
-	client: "client left", expired: "token expired", evicted: "evicted: too many of one uid",
+	client: "client left", expired: "token expired", evicted: "too many of one uid",
 	replaced: "replaced: same cid", kicked: "kicked", lag: "too far behind", sendTimeout: "took nothing in time",
 	age: "reached its age", drain: "server stopping", answered: "poll answered", memory: "no memory",
 };

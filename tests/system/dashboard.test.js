@@ -131,6 +131,18 @@ test('when the server goes the page says so; when it is back the page is too, wi
   await page.close(); // before its server stops
 });
 
+test('on a phone each reason has one line, also beside large numbers', async (t) => {
+  const page = await open(await host(t), { width: 390, height: 844 });
+  await eventually(async () => (await page.locator('#reasons tr').count()) > 9, 'the reasons');
+  const lines = await page.locator('#reasons tr').evaluateAll((rows) => rows.map(({ children: [reason, , ...numbers] }) => {
+    numbers.forEach((number) => (number.textContent = '12,345'));
+    const range = document.createRange();
+    range.selectNodeContents(reason);
+    return `${range.getClientRects().length} ${reason.textContent}`;
+  }));
+  for (const line of lines) assert.match(line, /^1 /);
+});
+
 test('a key that is taken away locks the page', async (t) => {
   const file = path.join(temporary(), 'keys');
   writeFileSync(file, `${KEY}\n`, { mode: 0o600 });
