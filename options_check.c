@@ -151,8 +151,9 @@ static bool check_keys(const struct options *o, char *error, size_t size)
 
 	if (given)
 		(void)snprintf(error, size, "--demo and %s: which of the two? --demo makes up secret and key", given);
-	else if (o->api_open && o->api_key_file)
-		(void)snprintf(error, size, "--api-open and --api-key-file: which of the two?");
+	else if (o->api_open && (o->api_key_file || o->api_key))
+		(void)snprintf(error, size, "--api-open and %s: which of the two?",
+		               o->api_key_file ? "--api-key-file" : "PUSHSSE_API_KEY");
 	else if (!o->demo && !o->secret_file && !o->secret)
 		(void)snprintf(error, size, "no secret: give --secret-file FILE, or PUSHSSE_SECRET in the environment, or try --demo");
 	else if (!o->demo && !o->api_open && !o->api_key_file && !o->api_key)

@@ -94,6 +94,7 @@ test('without an API key it does not start, and names the option; with --api-ope
   const file = path.join(temporary(), 'key');
   writeFileSync(file, `${KEY}\n`);
   await complains([...free, '--api-open', '--api-key-file', file], { PUSHSSE_SECRET: SECRET }, /--api-open.*--api-key-file/, 2);
+  await complains([...free, '--api-open'], secrets, /--api-open and PUSHSSE_API_KEY: which of the two\?/, 2);
 });
 
 test('--api-open is for a loopback or unix listener alone', async (t) => {

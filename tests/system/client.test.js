@@ -258,7 +258,7 @@ test('a leader that hangs is relieved by a tab that is looked at', async (t) => 
 });
 
 test('the page of web-msg-sender runs with its script tag changed and its uid replaced by a token', async (t) => {
-  const server = await serve({ args: [...quick, '--api-open', '--cors-origin', '*'] }, t);
+  const server = await serve({ args: [...quick, '--api-open', '--cors-origin', '*'], env: { PUSHSSE_API_KEY: undefined } }, t);
   const page = await (await context(t)).newPage();
   const wrong = [];
   page.on('pageerror', (error) => wrong.push(String(error)));

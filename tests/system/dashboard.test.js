@@ -40,7 +40,7 @@ test('the key is asked for once, checked, kept for the tab, and forgotten by log
 });
 
 test('with --api-open no key is asked for, and nothing goes wrong', async (t) => {
-  const server = await host(t, { args: ['--api-open'] });
+  const server = await host(t, { args: ['--api-open'], env: { PUSHSSE_API_KEY: undefined } });
   const page = await visit(server, { expected: /^$/ });
   await inState(page, 'live');
   assert.ok(await page.isHidden('#login') && await page.isHidden('#logout'));

@@ -49,9 +49,9 @@ test('nobody listening, or a name that is none, is no hindrance', async (t) => {
 });
 
 // The server as systemd starts it: on the first connection to one of these sockets.
-async function activated(t, sockets, { names, args = [] } = {}) {
+async function activated(t, sockets, { names, args = [], key = KEY } = {}) {
   const server = new Server({ wrapper: ['systemd-socket-activate', ...sockets.flatMap((at) => ['-l', at]),
-    ...(names ? [`--fdname=${names}`] : []), '-E', `PUSHSSE_SECRET=${SECRET}`, '-E', `PUSHSSE_API_KEY=${KEY}`], args });
+    ...(names ? [`--fdname=${names}`] : []), '-E', `PUSHSSE_SECRET=${SECRET}`, '-E', `PUSHSSE_API_KEY=${key}`], args });
   t.after(() => server.stop());
   await eventually(() => (server.log.match(/Listening on/g) ?? []).length === sockets.length || server.exited !== undefined, 'it listens');
   return server;
@@ -106,7 +106,7 @@ test('what is passed wrongly ends it with a line that says so', async (t) => {
   await refused('export LISTEN_FDS=1; exec 3</dev/null', /descriptor 3: .*(not a socket|Socket operation)/i);
   // An --api-open server on a socket that is not local.
   const [port] = await ports(1);
-  const open = await activated(t, [`0.0.0.0:${port}`], { names: 'api', args: ['--api-open'] });
+  const open = await activated(t, [`0.0.0.0:${port}`], { names: 'api', args: ['--api-open'], key: '' });
   (await Wire.connect(`127.0.0.1:${port}`)).close();
   assert.equal(await open.exit, 1);
   assert.match(open.log, /--api-open does not go with .*0\.0\.0\.0/);
