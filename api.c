@@ -47,33 +47,41 @@ static void add_count(struct buffer *out, bool first, struct slice uid, uint32_t
 	buffer_printf(out, ":%lu", (unsigned long)streams);
 }
 
-static void answer_page(struct conn *c, struct slice after, size_t limit)
+static void answer_page(struct conn *c)
 {
-	struct hub *hub = hub_of(c);
-	struct online_uid *page = malloc((limit + 1) * sizeof *page);
-	struct hub_presence presence = hub_presence(hub);
+	const struct online_page *page = c->exchange->page;
+	struct hub_presence presence = hub_presence(hub_of(c));
+	size_t shown = page->count < page->limit ? page->count : page->limit - 1; /* one more is looked for than is shown */
 	struct buffer body = {0};
-	size_t count;
 
-	if (!page) {
-		answer_error(c, REFUSED_NO_MEMORY);
-		return;
-	}
-	count = hub_online_page(hub, after, limit + 1, page);
 	buffer_printf(&body, "{\"users\":%lu,\"streams\":%lu,\"online\":{", (unsigned long)presence.users,
 	              (unsigned long)presence.streams);
-	for (size_t i = 0; i < count && i < limit; i++)
-		add_count(&body, i == 0, (struct slice){page[i].name, page[i].len}, page[i].streams);
+	for (size_t i = 0; i < shown; i++)
+		add_count(&body, i == 0, (struct slice){page->uid[i]->name, page->uid[i]->len}, page->uid[i]->streams);
 	buffer_add_text(&body, "},\"next\":");
-	if (count > limit)
-		json_add_string(&body, (struct slice){page[limit - 1].name, page[limit - 1].len});
+	if (page->count > shown)
+		json_add_string(&body, (struct slice){page->uid[shown - 1]->name, page->uid[shown - 1]->len});
 	else
 		buffer_add_text(&body, "null");
 	buffer_add_text(&body, ",");
 	add_newest(&body, c);
 	buffer_add_text(&body, "}");
-	free(page);
 	answer_fresh(c, &body);
+}
+
+/* All uids are to be looked at, which are many: some in a turn. */
+static void find_page(struct conn *c, struct slice after, size_t limit)
+{
+	struct exchange *x = c->exchange;
+
+	x->page = online_page_new(after, limit + 1);
+	x->settle = answer_page;
+	if (!x->page)
+		answer_error(c, REFUSED_NO_MEMORY);
+	else if (!exchange_charge(c))
+		answer_error(c, REFUSED_TOO_MANY_REQUESTS);
+	else
+		api_finish(c);
 }
 
 void api_online(struct conn *c)
@@ -116,7 +124,7 @@ void api_online(struct conn *c)
 	else if (uids)
 		answer_fresh(c, &body);
 	else
-		answer_page(c, after, (size_t)limit);
+		find_page(c, after, (size_t)limit);
 	buffer_free(&body);
 }
 

@@ -19,7 +19,7 @@ void api_demo_publish(struct conn *c); /* from the demo page, by a stream's toke
 /*
  * What the hub does for a request may take a while. api_begin() gives what the hub is to be handed; api_finish(), after
  * that, answers with settle() or lets the connection wait; api_settle() is for one that waits, and answers it when it
- * is done and readers are not too far behind.
+ * is done and readers are not too far behind, or when the page is whole that the exchange has.
  */
 struct publishing *api_begin(struct conn *c, void (*settle)(struct conn *));
 void api_finish(struct conn *c);

@@ -51,6 +51,7 @@ void exchange_free(struct exchange *x)
 	buffer_free(&x->out);
 	buffer_free(&x->cors);
 	free(x->request);
+	free(x->page);
 	free(x);
 }
 
@@ -70,6 +71,7 @@ void exchange_drop(struct conn *c)
 	empty(&x->in);
 	empty(&x->out);
 	empty(&x->cors);
+	free(x->page);
 	*x = (struct exchange){.in = x->in, .out = x->out, .cors = x->cors, .request = x->request};
 	c->worker->spare = x;
 }
@@ -96,7 +98,9 @@ void exchange_renew(struct conn *c)
 		buffer_free(&x->in);
 	empty(&x->out);
 	empty(&x->cors);
+	free(x->page);
 	*x = (struct exchange){.in = x->in, .out = x->out, .cors = x->cors, .request = x->request, .charged = x->charged};
+	x->page = NULL; /* as it is already, which clang-tidy does not see */
 	(void)exchange_charge(c);
 }
 
@@ -104,7 +108,8 @@ bool exchange_charge(struct conn *c)
 {
 	struct server *s = c->worker->server;
 	struct exchange *x = c->exchange;
-	size_t bytes = sizeof *x + x->in.cap + x->out.cap + x->cors.cap + (x->request ? sizeof *x->request : 0);
+	size_t bytes = sizeof *x + x->in.cap + x->out.cap + x->cors.cap + (x->request ? sizeof *x->request : 0) +
+	               (x->page ? online_page_size(x->page->limit) : 0);
 	size_t all = atomic_fetch_add(&s->request_bytes, bytes - x->charged) + (bytes - x->charged); /* modulo, when it is less */
 
 	x->charged = bytes;

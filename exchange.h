@@ -31,7 +31,8 @@ struct exchange {
 	bool keep_alive;             /* after this answer */
 	bool head_only;              /* HEAD: the answer goes without its body */
 	struct publishing publishing;
-	void (*settle)(struct conn *c); /* answers when publishing is done */
+	struct online_page *page;    /* of who is online, while it is looked for */
+	void (*settle)(struct conn *c); /* answers when publishing is done, or the page is whole */
 	atomic_bool published;       /* publishing is done: its result is there */
 	bool waits;                  /* ... but for the readers, until hub_calms() is no longer: */
 	unsigned calms;

@@ -171,8 +171,20 @@ struct online_uid {
 	unsigned char len;
 	uint32_t streams;
 };
-/* The first `limit` uids (at most HUB_MAX_PAGE) after that name, in the order of their bytes. Answers how many. */
-size_t hub_online_page(struct hub *hub, struct slice after, size_t limit, struct online_uid *page);
+
+/* A page of who is there: the first `limit` uids behind the name `after`, in the order of their bytes. */
+struct online_page {
+	struct slice after; /* the caller's */
+	size_t limit, count;
+	size_t bucket;      /* where the hub goes on looking */
+	struct online_uid *uid[]; /* the first `count`, in this same memory */
+};
+
+/* One with nobody in it yet, for the caller to free(); NULL without memory. */
+struct online_page *online_page_new(struct slice after, size_t limit);
+size_t online_page_size(size_t limit);
+/* Looks at some of all uids; the next call goes on. True when the page is whole. */
+bool hub_find_online(struct hub *hub, struct online_page *page);
 
 /*
  * Closes all streams of a uid and refuses tokens issued up to `today` (ms since 1970), at once; op is done when that is

@@ -100,52 +100,61 @@ static int compare_names(struct slice a, struct slice b)
 	return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Puts a uid where it belongs in a page in order; the last one falls off a full page. */
-static size_t page_insert(struct online_uid *page, size_t count, size_t limit, const struct audience *a)
+size_t online_page_size(size_t limit)
 {
-	size_t low = 0, high = count;
+	return sizeof(struct online_page) + limit * (sizeof(struct online_uid *) + sizeof(struct online_uid));
+}
+
+struct online_page *online_page_new(struct slice after, size_t limit)
+{
+	struct online_page *page = malloc(online_page_size(limit));
+
+	if (page)
+		*page = (struct online_page){.after = after.at ? after : slice_of(""), .limit = limit};
+	return page;
+}
+
+/* Puts a uid where it belongs in a page; the last one falls off a full page, and its place is used again. */
+static void page_insert(struct online_page *page, const struct audience *a)
+{
+	struct online_uid *places = (struct online_uid *)(void *)&page->uid[page->limit], *place;
+	size_t low = 0, high = page->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		struct slice name = {page[middle].name, page[middle].len};
+		struct slice name = {page->uid[middle]->name, page->uid[middle]->len};
 		int order = compare_names(name, audience_name(a));
 
 		if (order == 0)
-			return count; /* seen before: its bucket was split between two slices of the walk */
+			return; /* seen before: its bucket was split between two slices of the walk */
 		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == limit)
-		return count;
-	if (count < limit)
-		count++;
-	memmove(&page[low + 1], &page[low], (count - low - 1) * sizeof *page);
-	page[low].streams = presence_of(a);
-	page[low].len = a->len;
-	memcpy(page[low].name, a->name, a->len);
-	return count;
+	if (low == page->limit)
+		return;
+	place = page->count < page->limit ? &places[page->count++] : page->uid[page->limit - 1];
+	memmove(&page->uid[low + 1], &page->uid[low], (page->count - low - 1) * sizeof *page->uid);
+	page->uid[low] = place;
+	place->streams = presence_of(a);
+	place->len = a->len;
+	memcpy(place->name, a->name, a->len);
 }
 
-size_t hub_online_page(struct hub *hub, struct slice after, size_t limit, struct online_uid *page)
+bool hub_find_online(struct hub *hub, struct online_page *page)
 {
-	enum { SLICE = 1024 }; /* buckets looked at before others may have the lock */
-	size_t count = 0, bucket = 0;
-	bool more = true;
+	enum { SLICE = 1024 }; /* buckets looked at before others have their turn */
+	bool whole;
 
-	if (!after.at)
-		after = slice_of("");
-	while (more) {
-		pthread_mutex_lock(&hub->lock);
-		for (size_t end = bucket + SLICE; bucket < end && bucket < hub->audiences.buckets; bucket++)
-			for (const struct audience *a = hub->audiences.bucket[bucket]; a; a = a->next)
-				if (a->kind == AUDIENCE_UID && presence_of(a) && compare_names(audience_name(a), after) > 0)
-					count = page_insert(page, count, limit, a);
-		more = bucket < hub->audiences.buckets;
-		pthread_mutex_unlock(&hub->lock);
-	}
-	return count;
+	pthread_mutex_lock(&hub->lock);
+	for (size_t end = page->bucket + SLICE; page->bucket < end && page->bucket < hub->audiences.buckets; page->bucket++)
+		for (const struct audience *a = hub->audiences.bucket[page->bucket]; a; a = a->next)
+			if (a->kind == AUDIENCE_UID && presence_of(a) && compare_names(audience_name(a), page->after) > 0)
+				page_insert(page, a);
+	whole = page->bucket == hub->audiences.buckets;
+	pthread_mutex_unlock(&hub->lock);
+	return whole;
 }
 
 /* Gives every reader of a uid the verdict, unless it has one. */

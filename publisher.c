@@ -197,11 +197,21 @@ enum refusal api_failure(enum hub_result result)
 	}
 }
 
-/* It is done, and readers are not too far behind. When only they are, the worker will be woken. */
+/*
+ * It is done, and readers are not too far behind: when only they are, the worker will be woken. Or what is looked for has been
+ * found; that goes on in the next turn.
+ */
 static bool may_answer(struct conn *c)
 {
 	struct exchange *x = c->exchange;
 
+	if (x->page) {
+		bool whole = hub_find_online(hub_of(c), x->page);
+
+		if (!whole)
+			worker_wake(c->worker);
+		return whole;
+	}
 	if (!atomic_load(&x->published))
 		return false;
 	if (!x->waits && hub_is_congested(hub_of(c))) {

@@ -689,26 +689,63 @@ static void what_has_expired_makes_room(void **state)
 	close_hub(&f);
 }
 
+static void expect_page(struct fixture *f, const char *after, size_t limit, const char *expected)
+{
+	struct online_page *page = online_page_new(slice_of(after), limit);
+	struct buffer text = {0};
+
+	assert_true(hub_find_online(f->hub, page));
+	for (size_t i = 0; i < page->count; i++)
+		buffer_printf(&text, "%.*s %u, ", page->uid[i]->len, page->uid[i]->name, (unsigned)page->uid[i]->streams);
+	buffer_add(&text, "", 1);
+	assert_string_equal(text.at, expected);
+	buffer_free(&text);
+	free(page);
+}
+
+/* Many are looked at some at a time: what others do meanwhile is not held up. */
+static void a_page_of_many_is_found_in_steps(void **state)
+{
+	enum { MANY = 3000 };
+	struct fixture f = {.limits = {.history_ttl = FIXTURE_TTL, .history_count = 100, .history_bytes = 1 << 20,
+	                               .max_lag = 4096, .max_streams = MANY, .max_streams_per_uid = 3}};
+	struct reader *r = test_calloc(MANY, sizeof *r);
+	struct online_page *page = online_page_new(slice_of(""), 2);
+	char name[16];
+	int steps = 1;
+
+	(void)state;
+	open_hub(&f);
+	for (int i = 0; i < MANY - 1; i++) {
+		(void)snprintf(name, sizeof name, "@%04d", MANY - i);
+		attach(&f, &r[i], name);
+	}
+	assert_false(hub_find_online(f.hub, page));
+	attach(&f, &r[MANY - 1], "@0001"); /* the table may grow meanwhile */
+	while (!hub_find_online(f.hub, page))
+		assert_true(++steps < MANY);
+	assert_int_equal(page->count, 2);
+	free(page);
+	for (int i = 0; i < MANY; i++)
+		detach(&f, &r[i]);
+	test_free(r);
+	close_hub(&f);
+}
+
 static void pages_of_who_is_online(void **state)
 {
 	static const char *const names[] = {"@b", "@ab", "@c", "@a", "@\xc3\xa4", "@c"};
 	struct fixture f = {0};
 	struct reader r[6];
-	struct online_uid page[3];
 
 	(void)state;
 	open_hub(&f);
 	for (int i = 0; i < 6; i++)
 		attach(&f, &r[i], names[i]);
-	assert_int_equal(hub_online_page(f.hub, slice_of(""), 3, page), 3);
-	assert_memory_equal(page[0].name, "a", page[0].len);
-	assert_memory_equal(page[1].name, "ab", page[1].len);
-	assert_memory_equal(page[2].name, "b", page[2].len);
-	assert_int_equal(hub_online_page(f.hub, slice_of("b"), 3, page), 2);
-	assert_memory_equal(page[0].name, "c", page[0].len);
-	assert_int_equal(page[0].streams, 2);
-	assert_memory_equal(page[1].name, "\xc3\xa4", page[1].len);
-	assert_int_equal(hub_online_page(f.hub, slice_of("\xc3\xa4"), 3, page), 0);
+	expect_page(&f, "", 3, "a 1, ab 1, b 1, ");
+	expect_page(&f, "", 1, "a 1, ");
+	expect_page(&f, "b", 3, "c 2, \xc3\xa4 1, ");
+	expect_page(&f, "\xc3\xa4", 3, "");
 	for (int i = 0; i < 6; i++)
 		detach(&f, &r[i]);
 	close_hub(&f);
@@ -771,6 +808,7 @@ int main(void)
 		cmocka_unit_test(one_who_polls_lingers),
 		cmocka_unit_test(what_has_expired_makes_room),
 		cmocka_unit_test(pages_of_who_is_online),
+		cmocka_unit_test(a_page_of_many_is_found_in_steps),
 		cmocka_unit_test(a_key_publishes_once),
 	};
 

@@ -233,18 +233,22 @@ static void check_presence(const struct model *m)
 /* A page of who is there has the names after one, in the order of their bytes: ours are in it by their number. */
 static void check_page(struct model *m)
 {
-	struct online_uid page[UIDS];
 	int after = (int)below(m, UIDS);
-	size_t limit = below(m, UIDS), count = hub_online_page(m->hub, name_of(after), limit, page), expected = 0;
+	struct online_page *page = online_page_new(name_of(after), 1 + below(m, UIDS));
+	size_t expected = 0;
 
-	for (int uid = after + 1; uid < UIDS && expected < limit; uid++) {
+	assert_true(hub_find_online(m->hub, page));
+	for (int uid = after + 1; uid < UIDS && expected < page->limit; uid++) {
+		const struct online_uid *found = page->uid[expected];
+
 		if (!online(m, uid))
 			continue;
-		assert_true(expected < count);
-		assert_true(slice_equal((struct slice){page[expected].name, page[expected].len}, name_of(uid)));
-		assert_int_equal(page[expected++].streams, online(m, uid));
+		assert_true(expected++ < page->count);
+		assert_true(slice_equal((struct slice){found->name, found->len}, name_of(uid)));
+		assert_int_equal(found->streams, online(m, uid));
 	}
-	assert_int_equal(count, expected);
+	assert_int_equal(page->count, expected);
+	free(page);
 }
 
 /* ---- publishing */
