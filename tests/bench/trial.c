@@ -2,6 +2,7 @@
 
 #include "storm.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -138,11 +139,28 @@ static bool send_messages(struct trial *t)
 	}
 }
 
-/* Closes some streams and opens them again, over and over; memory is compared from a quarter of the time on. */
+static int compare(const void *a, const void *b)
+{
+	const int64_t *one = a, *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+static int64_t median(int64_t *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
+}
+
+/*
+ * Closes some streams and opens them again, over and over. What they take goes up and down by a quarter meanwhile: so memory
+ * is the median of many looks, and that of the last quarter of the time is held against that of the second.
+ */
 static bool churn(struct trial *t)
 {
 	const int64_t whole = (int64_t)(t->plan->seconds * (double)second);
-	bool settled = false;
+	int64_t memory[TRIAL_CHURN_LOOKS];
+	size_t looks = 0, quarter;
 
 	for (int64_t now = t->start; now - t->start < whole; now = now_ns()) {
 		for (size_t i = 0; i < TRIAL_CHURN_EACH; i++)
@@ -150,13 +168,16 @@ static bool churn(struct trial *t)
 		if (!streams_open(&t->streams, &t->plan->public))
 			return false;
 		t->opened += TRIAL_CHURN_EACH;
-		if (!settled && now - t->start > whole / 4) {
-			settled = true;
-			t->memory[1] = meter_memory(&t->plan->meter);
-		}
+		if (looks < TRIAL_CHURN_LOOKS && now - t->start >= whole / TRIAL_CHURN_LOOKS * (int64_t)looks)
+			memory[looks++] = meter_memory(&t->plan->meter);
 		trial_read_until(t, now + second / 50);
 	}
 	t->end = now_ns();
+	quarter = looks / 4;
+	if (quarter) {
+		t->memory[1] = median(memory + quarter, quarter);
+		t->memory[2] = median(memory + looks - quarter, quarter);
+	}
 	return true;
 }
 
@@ -227,7 +248,8 @@ static bool measure(struct trial *t)
 	good = act(t);
 	t->cpu = meter_cpu_ns(&plan->meter) - t->cpu;
 	t->own_cpu = meter_own_cpu_ns() - t->own_cpu;
-	t->memory[2] = meter_memory(&plan->meter);
+	if (plan->mode != TRIAL_CHURN)
+		t->memory[2] = meter_memory(&plan->meter);
 	t->peak = meter_peak(&plan->meter);
 	if (good && plan->mode > TRIAL_CHURN)
 		trial_read_until(t, now_ns() + grace);

@@ -21,7 +21,8 @@
 
 enum {
 	TRIAL_PATIENCE_S = 10, /* without any arrival while something is owed: then it counts as lost */
-	TRIAL_CHURN_EACH = 64  /* streams that are closed and opened again, fifty times a second at most */
+	TRIAL_CHURN_EACH = 64, /* streams that are closed and opened again, fifty times a second at most */
+	TRIAL_CHURN_LOOKS = 400 /* at the memory meanwhile */
 };
 
 enum trial_mode { TRIAL_CONNECT, TRIAL_IDLE, TRIAL_CHURN, TRIAL_STORM, TRIAL_FANOUT, TRIAL_UNICAST, TRIAL_MIXED };
@@ -54,7 +55,7 @@ struct trial {
 	int64_t start, end;      /* first publish, last arrival or answer */
 	int64_t open_ns, open_cpu;
 	int64_t cpu, own_cpu;    /* ns from start to end, the server's and ours */
-	int64_t memory[3];       /* bytes of the server: before, after settling, at the end */
+	int64_t memory[3];       /* bytes of the server: before, after settling, at the end; TRIAL_CHURN: see churn() */
 	int64_t peak;            /* bytes: the most it ever had */
 	uint64_t random;
 	const char *fault;       /* why it could not be finished; NULL */
