@@ -9,6 +9,9 @@
 /* Buckets that a sweep looks at: with few audiences, what has expired is gone soon and makes room for others. */
 enum { SWEEP_LEAST = 64, SWEEP_SHARE = 1024 };
 
+/* Of each worker: the one that was under way, the one that the first of those who waited begin, and one with the rest. */
+enum { KEPT_ROUNDS = 3 };
+
 struct hub *hub_open(const struct hub_limits *limits, const unsigned char seed[32])
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -249,11 +252,13 @@ void hub_take(struct hub *hub, struct inbox *inbox, enum urgency urgency, void (
 
 /*
  * How many messages may be behind. Those who waited for calm publish again all at once: with what they send it is to be
- * one visit's worth still, or it would take two rounds to arrive. A publish to a uid is visited in its own turn.
+ * one visit's worth still, or it would take two rounds to arrive. Room is kept for that for some rounds only: others, who
+ * publish without having waited, would put calm off for ever. A publish to a uid is visited in its own turn.
  */
 static unsigned messages_within_a_visit(const struct hub *hub, int urgency)
 {
-	unsigned waited = urgency == FANOUT ? atomic_load(&hub->waited) : 0;
+	bool kept = urgency == FANOUT && atomic_load(&hub->rounds) < KEPT_ROUNDS * hub->inboxes;
+	unsigned waited = kept ? atomic_load(&hub->waited) : 0;
 
 	return waited < GATHER_MAX_BLOCKS ? GATHER_MAX_BLOCKS - waited : 0;
 }
@@ -295,6 +300,7 @@ static void announce_calm(struct hub *hub)
 	if (!atomic_load(&hub->awaiting_calm) || hub_is_congested(hub) || !atomic_exchange(&hub->awaiting_calm, false))
 		return;
 	atomic_store(&hub->waited, atomic_exchange(&hub->waiting, 0));
+	atomic_store(&hub->rounds, 0);
 	atomic_fetch_add(&hub->calms, 1);
 	hub_wake_all(hub);
 }
@@ -334,6 +340,8 @@ int64_t hub_round_done(struct hub *hub, struct inbox *inbox, enum urgency urgenc
 	atomic_fetch_sub(&backlog->messages, backlog->round_messages);
 	backlog->round_bytes = backlog->round_messages = 0;
 	backlog->round_since = 0;
+	if (urgency == FANOUT)
+		atomic_fetch_add(&hub->rounds, 1);
 	announce_calm(hub);
 	return since;
 }

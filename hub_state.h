@@ -59,6 +59,7 @@ struct hub {
 	atomic_bool awaiting_calm;
 	atomic_uint calms;                /* times that those who awaited it were woken */
 	atomic_uint waiting, waited;      /* publishers: for the next of them; for the last one */
+	atomic_uint rounds;               /* of FANOUT that were ended since the last one */
 	struct inbox *inbox[HUB_MAX_INBOXES];
 	unsigned inboxes;
 };

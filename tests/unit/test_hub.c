@@ -451,6 +451,32 @@ static void publishers_who_waited_leave_room_for_what_they_send(void **state)
 	close_hub(&f);
 }
 
+/* As where each request is of another process: one waits, and the next publish comes before what it waits for is given. */
+static void publishers_who_come_anew_do_not_put_calm_off_for_ever(void **state)
+{
+	struct fixture f = {0};
+	struct reader ann;
+	unsigned calms;
+
+	(void)state;
+	open_hub(&f);
+	attach(&f, &ann, "@ann");
+	publish_until_congested(&f, "", GATHER_MAX_BLOCKS);
+	for (int i = 0; i < GATHER_MAX_BLOCKS; i++)
+		(void)hub_await_calm(f.hub);
+	finish_fanout(&f);
+	publish_until_congested(&f, "", 0);
+	calms = hub_await_calm(f.hub);
+	for (int rounds = 0; hub_calms(f.hub) == calms; rounds++) {
+		assert_true(rounds < 10);
+		hub_take(f.hub, &f.inbox[0], FANOUT, ignore);
+		publish(&f, "", "");
+		hub_round_done(f.hub, &f.inbox[0], FANOUT);
+	}
+	detach(&f, &ann);
+	close_hub(&f);
+}
+
 /* A round of FANOUT tells when its first message was accepted, once; one of URGENT, or without a message, does not. */
 static void a_fanout_tells_when_it_began(void **state)
 {
@@ -797,6 +823,7 @@ int main(void)
 		cmocka_unit_test(publishers_wait_for_the_workers),
 		cmocka_unit_test(publishers_wait_for_many_small_messages),
 		cmocka_unit_test(publishers_who_waited_leave_room_for_what_they_send),
+		cmocka_unit_test(publishers_who_come_anew_do_not_put_calm_off_for_ever),
 		cmocka_unit_test(a_fanout_tells_when_it_began),
 		cmocka_unit_test(calm_that_came_before_it_was_asked_for_wakes),
 		cmocka_unit_test(a_publish_wakes_the_workers_it_concerns),
