@@ -425,6 +425,7 @@ void *worker_run(void *worker)
 
 	while (!w->drained)
 		worker_turn(w);
+	visit_ready(w); /* nobody: it ends the last rounds, else publishers of a worker that still drains would wait for them */
 	if (atomic_fetch_sub(&w->server->running, 1) == 1)
 		(void)pthread_kill(w->server->main_thread, SIGUSR1);
 	return NULL;

@@ -262,6 +262,22 @@ static void begins_no_round_of_onlookers_while_one_is_under_way(void **state)
 	assert_int_equal(count_told(w), ONLOOKERS);
 }
 
+/* What it has not given to all readers when they go is nothing that a publisher of another worker is to wait for. */
+static void ends_its_rounds_when_it_ends(void **state)
+{
+	struct world *w = *state;
+
+	park_polls(w);
+	for (int i = 0; i < GATHER_MAX_BLOCKS; i++)
+		publish(w, slice_of("hello"));
+	assert_true(hub_is_congested(w->server.hub));
+	atomic_store(&w->server.running, 2);
+	atomic_store(&w->server.draining, w->worker.now - w->options.drain);
+	w->worker.next_tick = 0;
+	(void)worker_run(&w->worker);
+	assert_false(hub_is_congested(w->server.hub));
+}
+
 /* From then on, however long it was silent before: --send-timeout may be shorter than --heartbeat. */
 static void gives_a_ping_that_is_not_taken_its_time(void **state)
 {
@@ -431,6 +447,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_onlookers_some_in_a_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(begins_no_round_of_onlookers_while_one_is_under_way, open_world, close_world),
+		cmocka_unit_test_setup_teardown(ends_its_rounds_when_it_ends, open_world, close_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
