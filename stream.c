@@ -212,7 +212,7 @@ static void deliver(struct conn *c)
 	press(c);
 	if (more)
 		worker_ready(c->worker, c, reader_replays(&c->reader) ? READY_REPLAY : READY_FANOUT);
-	else if (onlookers_owe(c))
+	if (onlookers_owe(c)) /* with more to come, too: in the next round it would count as told */
 		stream_tell_online(c);
 }
 

@@ -121,13 +121,19 @@ static void done(struct publishing *op)
 	*(bool *)op->context = true;
 }
 
-static void publish(struct world *w, struct slice data)
+static void publish_to(struct world *w, const struct slice *uid, struct slice data)
 {
 	bool is_done = false;
 	struct publishing op = {.done = done, .context = &is_done};
+	struct publication p = {.uid = uid, .uids = uid != NULL, .data = data, .event = slice_of("message"), .ttl = -1};
 
-	hub_publish(w->server.hub, &(struct publication){.data = data, .event = slice_of("message"), .ttl = -1}, w->worker.now, &op);
+	hub_publish(w->server.hub, &p, w->worker.now, &op);
 	assert_true(is_done && op.result == HUB_OK);
+}
+
+static void publish(struct world *w, struct slice data)
+{
+	publish_to(w, NULL, data);
 }
 
 /* Everything that has come, as text. */
@@ -260,6 +266,39 @@ static void begins_no_round_of_onlookers_while_one_is_under_way(void **state)
 	while (w->worker.onlookers.left)
 		turn(w, false);
 	assert_int_equal(count_told(w), ONLOOKERS);
+}
+
+/* It comes back to the cold ones where the round has been, and has more to take than until the next one. */
+static void tells_a_stream_that_is_no_longer_blocked_although_there_is_more(void **state)
+{
+	static const char fill[4096];
+	char bytes[sizeof fill];
+	struct world *w = *state;
+	int slow = ask(w, "/events", "slow", "&online=1");
+	struct conn *c = w->worker.cold.conn[0];
+
+	while (w->clients < ONLOOKERS)
+		(void)ask(w, "/events", "u", "&online=1");
+	w->worker.onlookers.next = 0;
+	turn(w, true);
+	while (send(c->fd, fill, sizeof fill, MSG_NOSIGNAL) > 0)
+		;
+	for (int i = 0; i < GATHER_MAX_BLOCKS + 1; i++)
+		publish_to(w, &(struct slice){"slow", 4}, slice_of("hello"));
+	turn(w, false);
+	assert_int_equal(c->state, CONN_BLOCKED);
+	while (recv(slow, bytes, sizeof bytes, 0) > 0)
+		;
+	conn_serve(c);
+	assert_true(c->state == CONN_STREAMING && c->link && w->worker.onlookers.left);
+	while (w->worker.onlookers.left)
+		onlookers_step(&w->worker);
+	w->worker.onlookers.again = true;
+	w->worker.onlookers.next = 0;
+	onlookers_begin(&w->worker);
+	for (int i = 0; i < 20; i++)
+		turn(w, false);
+	assert_non_null(strstr(received(slow), "pushsse.online\ndata: {\"users\":2,"));
 }
 
 /* What it has not given to all readers when they go is nothing that a publisher of another worker is to wait for. */
@@ -447,6 +486,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_onlookers_some_in_a_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(begins_no_round_of_onlookers_while_one_is_under_way, open_world, close_world),
+		cmocka_unit_test_setup_teardown(tells_a_stream_that_is_no_longer_blocked_although_there_is_more, open_world,
+		                                close_world),
 		cmocka_unit_test_setup_teardown(ends_its_rounds_when_it_ends, open_world, close_world),
 	};
 
