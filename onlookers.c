@@ -19,7 +19,6 @@ static void begin(struct worker *w, struct hub_presence now)
 	o->again = false;
 	o->began = w->now;
 	o->next = w->now + ONLOOKERS_MS;
-	o->left = w->cold.count;
 }
 
 /*
@@ -58,6 +57,7 @@ void onlookers_begin(struct worker *w)
 	if (!o->count || o->left || w->now < o->next || (!o->again && is_told(o, now)))
 		return;
 	begin(w, now);
+	w->onlookers.left = w->cold.count;
 	for (size_t i = w->fixed; i < w->hot.count; i++)
 		if (w->hot.conn[i]->online != ONLINE_NO)
 			w->hot.conn[i]->online = ONLINE_OWED;

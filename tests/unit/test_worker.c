@@ -268,6 +268,19 @@ static void begins_no_round_of_onlookers_while_one_is_under_way(void **state)
 	assert_int_equal(count_told(w), ONLOOKERS);
 }
 
+/* The first of them is told as it comes: no turns go into looking for others among the cold ones. */
+static void looks_for_no_onlooker_when_the_first_one_comes(void **state)
+{
+	struct world *w = *state;
+	struct buffer out = {0};
+
+	(void)ask(w, "/events", "u", "");
+	(void)ask(w, "/events", "u", "");
+	onlookers_add(w->worker.cold.conn[0], &out);
+	buffer_free(&out);
+	assert_int_equal(w->worker.onlookers.left, 0);
+}
+
 /* It comes back to the cold ones where the round has been, and has more to take than until the next one. */
 static void tells_a_stream_that_is_no_longer_blocked_although_there_is_more(void **state)
 {
@@ -486,6 +499,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_a_slow_stream_how_many_there_are, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_onlookers_some_in_a_turn, open_world, close_world),
 		cmocka_unit_test_setup_teardown(begins_no_round_of_onlookers_while_one_is_under_way, open_world, close_world),
+		cmocka_unit_test_setup_teardown(looks_for_no_onlooker_when_the_first_one_comes, open_world, close_world),
 		cmocka_unit_test_setup_teardown(tells_a_stream_that_is_no_longer_blocked_although_there_is_more, open_world,
 		                                close_world),
 		cmocka_unit_test_setup_teardown(ends_its_rounds_when_it_ends, open_world, close_world),
