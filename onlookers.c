@@ -68,6 +68,7 @@ void onlookers_step(struct worker *w)
 {
 	struct onlookers *o = &w->onlookers;
 	int told = 0;
+	int64_t rest;
 
 	if (!o->left)
 		return;
@@ -81,6 +82,7 @@ void onlookers_step(struct worker *w)
 		stream_tell_online(c);
 		told++;
 	}
-	if (!o->left && o->next < w->now + (ONLOOKERS_SHARE - 1) * (w->now - o->began))
-		o->next = w->now + (ONLOOKERS_SHARE - 1) * (w->now - o->began);
+	rest = (ONLOOKERS_SHARE - 1) * (w->now - o->began);
+	if (!o->left && o->next < w->now + rest)
+		o->next = w->now + rest;
 }

@@ -239,6 +239,14 @@ static void tells_onlookers_some_in_a_turn(void **state)
 	assert_int_equal(told + count_told(w), ONLOOKERS - 2);
 }
 
+/* A round of them, if one is due or under way. */
+static void tell_onlookers(struct world *w)
+{
+	turn(w, true);
+	while (w->worker.onlookers.left)
+		turn(w, false);
+}
+
 /* Each is told within the next round, however it changed its place in the one before. */
 static void begins_no_round_of_onlookers_while_one_is_under_way(void **state)
 {
@@ -254,17 +262,13 @@ static void begins_no_round_of_onlookers_while_one_is_under_way(void **state)
 	w->worker.onlookers.began -= 100;
 	w->worker.onlookers.next = 0;
 	(void)ask(w, "/events", "second", "");
-	turn(w, true);
-	while (w->worker.onlookers.left)
-		turn(w, false);
+	tell_onlookers(w);
 	assert_int_equal(count_told(w), ONLOOKERS);
 	assert_true(w->worker.onlookers.next >= w->worker.now + 100 * (ONLOOKERS_SHARE - 1));
 	turn(w, true);
 	assert_int_equal(count_told(w), 0); /* it rests */
 	w->worker.onlookers.next = 0;
-	turn(w, true);
-	while (w->worker.onlookers.left)
-		turn(w, false);
+	tell_onlookers(w);
 	assert_int_equal(count_told(w), ONLOOKERS);
 }
 
